@@ -1,0 +1,82 @@
+"""`python -m experimento COMMAND`: the one table of commands; each is imported only when it is asked for."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comun.errors import ConfigurationError, SuiteError
+from experimento.exits import Exit
+
+COMMANDS = {  # name: (module, help); the module has a click command called `command`
+    "up": ("experimento.cli_up", "Arranca toda la suite: broker, trabajadores y API."),
+    "status": ("experimento.cli_status", "Muestra los procesos de la suite que está en marcha."),
+    "restart": ("experimento.cli_restart", "Reinicia un proceso de la suite que está en marcha."),
+    "broker": ("experimento.cli_broker", "Arranca solo el broker embebido, para el arranque en seis terminales."),
+    "load": ("experimento.cli_load", "Pone carga sobre el monitor y emite un veredicto."),
+    "report": ("experimento.cli_report", "Vuelve a juzgar una ejecución ya hecha."),
+    "compare": ("experimento.cli_compare", "Compara dos ejecuciones."),
+    "capacity": ("experimento.cli_capacity", "Busca la mayor carga con la que aún se cumplen los requisitos."),
+    "verify": ("experimento.cli_verify", "Concilia outbox, libro de registro y archivos."),
+    "dead-letters": ("experimento.cli_dead_letters", "Muestra, reenvía o descarta los mensajes inválidos."),
+}
+
+
+class Commands(click.Group):
+    """A click group that imports a command's module only when the command is used (scipy takes a second)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, importing none of them."""
+        with formatter.section("Órdenes"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Experimento de disponibilidad: arrancar, cargar, romper, conciliar y juzgar.
+
+    \b
+    Ejemplos:
+      python -m experimento up
+      python -m experimento load --threads 100 --requests 10
+      python -m experimento verify
+    """
+
+
+def run() -> int:
+    """Run one command and map every error to a sentence and an exit code."""
+    try:
+        code = main(standalone_mode=False)
+    except click.UsageError as exc:
+        exc.show()
+        return Exit.USAGE
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except ConfigurationError as exc:
+        click.echo(f"Configuración: {exc}", err=True)
+        return Exit.USAGE
+    except SuiteError as exc:
+        click.echo(str(exc), err=True)
+        return Exit.UNAVAILABLE
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(run())
