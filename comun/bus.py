@@ -1,0 +1,187 @@
+"""The bus: the one Celery configuration, how a batch is sent and received, and where a broken message goes."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from celery import Celery, Task, signals
+from celery.worker import state as worker_state
+from celery.worker.consumer import Consumer
+from kombu.entity import Exchange, Queue
+
+from comun import heartbeat, store
+from comun.clock import Clock
+from comun.dead_letters import DeadLetters
+from comun.errors import MalformedMessage, SuiteError
+from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
+from comun.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CELERY_OPTIONS: dict[str, Any] = {
+    # JSON only: a pickle is never opened, it goes to the dead letters.
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "task_ignore_result": True,  # answers travel as messages; a result backend would be a second way
+    # A message is acknowledged after its work, so a killed worker's messages come back.
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    # 2 or more, with remote control on: with both off kombu 5.7 hangs for ever after a broker restart.
+    "worker_prefetch_multiplier": 2,
+    "broker_connection_retry": True,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,  # never give up
+    "task_publish_retry_policy": {"max_retries": None, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
+    "broker_transport_options": {
+        "visibility_timeout": 60,  # seconds until a dead worker's messages come back; the outbox is quicker
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "priority_steps": [0],  # one key a queue instead of four
+        "socket_timeout": 5,  # a frozen broker is noticed
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+    },
+    "worker_consumer": "comun.bus:SuiteConsumer",
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": True,
+    "worker_redirect_stdouts": False,
+    "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+    "task_create_missing_queues": True,
+}
+
+
+class SuiteConsumer(Consumer):
+    """Celery's consumer, except that what it would drop becomes a dead letter and it reconnects within 2 s."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, trying again every 0.5 to 2 seconds (kombu's own pace grows to 30 s)."""
+        conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.5, interval_step=0.5, interval_max=2)
+        return super().ensure_connected(conn)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Keep a message of another content type, or one whose body cannot be decoded."""
+        self._bury(message, exc)
+        message.ack()
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Keep what is no Celery message."""
+        self._bury(message, MalformedMessage("no es un mensaje de Celery"))
+        message.ack()
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Keep a message for a task that this worker does not have."""
+        self._bury(message, MalformedMessage(f"tarea desconocida: {exc}"))
+        message.ack()
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Keep a message that names a task but breaks Celery's protocol."""
+        self._bury(message, exc)
+        message.ack()
+
+    def _bury(self, message: Any, exc: Exception) -> None:
+        body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        self.app.suite_bus.bury(
+            reason=f"{type(exc).__name__}: {exc}",
+            queue=str(message.delivery_info.get("routing_key", "")),
+            task=str(headers.get("task", "")),
+            message_id=str(headers.get("id", "")),
+            content_type=str(message.content_type),
+            body=body,
+        )
+
+
+class SuiteTask(Task):
+    """A task whose failure is a dead letter: trying again what is malformed can never help."""
+
+    abstract = True
+
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Keep the message's arguments with the reason."""
+        info = self.request.delivery_info or {}
+        self.app.suite_bus.bury(
+            reason=f"{type(exc).__name__}: {exc}",
+            queue=str(info.get("routing_key", "")),
+            task=self.name,
+            message_id=task_id,
+            content_type="application/json",
+            body=json.dumps([args, kwargs, {}], default=str).encode(),
+        )
+
+
+def make_celery(settings: Settings, name: str) -> Celery:
+    """Make a role's Celery application; nothing connects yet."""
+    celery = Celery(name, broker=settings.broker_url, task_cls=SuiteTask, set_as_current=False)
+    celery.conf.update(CELERY_OPTIONS)
+    return celery
+
+
+class Bus:
+    """What a role speaks through: its Celery application, its store and its clock."""
+
+    def __init__(self, settings: Settings, role: str, *, clock: Clock | None = None) -> None:
+        self.celery = make_celery(settings, role)
+        self.celery.suite_bus = self  # consumer and tasks find their way back from the application
+        self.store = store.connect(settings.broker_url)
+        self.clock = clock or Clock()
+        self._dead_letters = DeadLetters(self.store)
+        self._role = role
+        signals.worker_ready.connect(self._on_ready, weak=False)
+
+    def task(self, route: Route) -> Callable[[Callable[..., None]], Callable[..., None]]:
+        """Register a function as the task of a route."""
+        decorator: Callable[[Callable[..., None]], Callable[..., None]] = self.celery.task(name=route.task)
+        return decorator
+
+    def receive(self, batch: object, hop: Hop) -> list[Check]:
+        """Decode a batch that has just arrived at `hop` and put the time on each trail.
+
+        Raises MalformedMessage.
+        """
+        checks = decode(batch, hop - 1)
+        return stamp(checks, self.clock.take(len(checks)))
+
+    def send(self, route: Route, checks: Sequence[Check], log_as: Hop) -> None:
+        """Send a batch on its way and its events to the log; waits for the broker for as long as it is away."""
+        wire = encode(checks)
+        self._publish(Route.WRITE_LOG, (int(log_as), wire))
+        self._publish(route, (wire,))
+
+    def log(self, hop: Hop, checks: Sequence[Check]) -> None:
+        """Send a batch's events to the log."""
+        self._publish(Route.WRITE_LOG, (int(hop), encode(checks)))
+
+    def bury(self, **letter: Any) -> None:
+        """Put a message among the dead letters, waiting for the store if need be."""
+        log.warning("dead_letter queue=%(queue)s task=%(task)s reason=%(reason)s", letter)
+        insist(lambda: self._dead_letters.bury(**letter))
+
+    def _publish(self, route: Route, args: tuple[Any, ...]) -> None:
+        # argsrepr: Celery would otherwise spend a millisecond on a text of the arguments that nobody reads.
+        self.celery.send_task(route.task, args=args, queue=route.queue, argsrepr="…", kwargsrepr="{}")
+
+    def _on_ready(self, sender: Any = None, **_: Any) -> None:
+        if sender is not None and sender.app is self.celery:
+            heartbeat.start(self.store, self._role, lambda: sum(worker_state.total_count.values()))
+
+
+def insist(action: Callable[[], T], *, longest_pause: float = 2.0) -> T:
+    """Do `action`, again and again while it raises an error that time can mend (one with `retry_after`).
+
+    The message in hand stays unacknowledged meanwhile, so nothing is lost if the worker is killed.
+    """
+    pause = 0.1
+    while True:
+        try:
+            return action()
+        except SuiteError as exc:
+            if exc.retry_after is None:
+                raise
+            log.warning("waiting=%.1fs reason=%s", pause, exc)
+        time.sleep(pause)
+        pause = min(pause * 2, longest_pause)

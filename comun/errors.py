@@ -1,0 +1,33 @@
+"""The suite's errors: one root, each class one sentence that says when it is raised."""
+
+
+class SuiteError(Exception):
+    """Root of every error the suite raises on purpose."""
+
+    retry_after: int | None = None  # seconds after which trying again makes sense; None: it never does
+
+
+class ConfigurationError(SuiteError):
+    """Raised when a setting's value is not allowed; the text names the variable, the value and what is."""
+
+
+class MalformedMessage(SuiteError):
+    """Raised when a message or an id breaks the format; retrying it can never help."""
+
+
+class StoreUnavailable(SuiteError):
+    """Raised when the broker's store did not answer within the time allowed."""
+
+    retry_after = 2
+
+
+class Overloaded(SuiteError):
+    """Raised when accepting one more check would go beyond the limit of checks in flight."""
+
+    retry_after = 1
+
+
+class FilesUnavailable(SuiteError):
+    """Raised when the log manager cannot write its files or its ledger (disk full, no permission)."""
+
+    retry_after = 1

@@ -1,0 +1,148 @@
+"""The map of the system: which hops a check makes, which message goes where, and how both look on the wire."""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from comun.errors import MalformedMessage
+from comun.ids import parse_id, requested_at
+
+MAX_BATCH = 5_000  # checks in one message; the publisher sends at most 1,000
+EARLIEST, LATEST = 1_577_836_800_000_000, 4_102_444_800_000_000  # years 2020 and 2100: outside, a time is absurd
+
+
+class Status(IntEnum):
+    """What is known of a check; every check ends in exactly one of the first three."""
+
+    UNAVAILABLE = 0  # the receptor said that it is not available
+    AVAILABLE = 1  # the receptor said that it is available
+    UNANSWERED = 2  # the limit of attempts was reached without an answer
+    IN_FLIGHT = 3  # accepted, not yet ended
+
+    @property
+    def text(self) -> str:
+        """The words a user reads."""
+        return _STATUS_TEXT[self]
+
+
+_STATUS_TEXT = {
+    Status.UNAVAILABLE: "No disponible :(",
+    Status.AVAILABLE: "Disponible :)",
+    Status.UNANSWERED: "Sin respuesta",
+    Status.IN_FLIGHT: "En curso",
+}
+
+
+class Hop(IntEnum):
+    """The events of a check, in order; each leaves one line in `logs.txt`."""
+
+    REQUESTED = 1
+    RELAYED = 2
+    ANSWERED = 3
+    RETURNED = 4
+    RECEIVED = 5
+    ABANDONED = 6  # not a hop of the way: the end of a check nobody answered
+
+    @property
+    def component(self) -> str:
+        """Who writes the line."""
+        return _LINES[self][0]
+
+    def message(self, status: Status | None = None) -> str:
+        """The text of the line; only RECEIVED needs the status."""
+        return _LINES[self][1].format(status=status.text if status is not None else "")
+
+
+_LINES = {
+    Hop.REQUESTED: ("Monitor", "Solicitud de consulta de estado encolada exitosamente."),
+    Hop.RELAYED: (
+        "Plataforma de mensajes",
+        "Mensaje recibido desde el monitor, reenviando solicitud al receptor de call center.",
+    ),
+    Hop.ANSWERED: (
+        "Receptor call center",
+        "Mensaje recibido desde la plataforma de mensajes, enviando respuesta a la plataforma de mensajes.",
+    ),
+    Hop.RETURNED: (
+        "Plataforma de mensajes",
+        "Mensaje recibido desde el receptor de call center, enviando respuesta al monitor.",
+    ),
+    Hop.RECEIVED: ("Monitor", "Respuesta recibida desde la plataforma de mensajes, Status - {status}"),
+    Hop.ABANDONED: ("Monitor", "Consulta sin respuesta del receptor de call center, se abandona."),
+}
+
+
+class Route(Enum):
+    """Which Celery task on which queue takes a check, and the hop its arrival is."""
+
+    PLATFORM_REQUEST = ("platform_request", "platform", Hop.RELAYED)
+    CALLCENTER_REQUEST = ("callcenter_request", "callcenter", Hop.ANSWERED)
+    PLATFORM_CALLBACK = ("platform_callback", "platform", Hop.RETURNED)
+    MONITOR_CALLBACK = ("monitor_callback", "monitor", Hop.RECEIVED)
+    WRITE_LOG = ("write_log", "logs", None)
+
+    def __init__(self, task: str, queue: str, hop: Hop | None) -> None:
+        self.task = task
+        self.queue = queue
+        self.hop = hop
+
+
+QUEUES = ("platform", "callcenter", "monitor", "logs")
+
+
+class Check(NamedTuple):
+    """One check on its way: its id, the receptor's answer once there is one, and its trail.
+
+    `trail[n]` is the time of hop n + 1 in microseconds since the epoch, UTC; `trail[0]` is in the id.
+    """
+
+    id: str
+    status: Status | None
+    trail: tuple[int, ...]
+
+
+Wire = list[list[str | int | None]]  # a batch as JSON: [[id, status, time of hop 2, time of hop 3, …], …]
+
+
+def requested(ids: Iterable[str]) -> list[Check]:
+    """Make the checks at the start of their way."""
+    return [Check(check_id, None, (requested_at(check_id),)) for check_id in ids]
+
+
+def stamp(checks: Sequence[Check], times: Iterable[int]) -> list[Check]:
+    """Return the checks with one more time on each trail."""
+    return [
+        Check(check_id, status, (*trail, time)) for (check_id, status, trail), time in zip(checks, times, strict=True)
+    ]
+
+
+def encode(checks: Iterable[Check]) -> Wire:
+    """Turn checks into what travels; the time of hop 1 stays in the id."""
+    return [[check_id, status, *trail[1:]] for check_id, status, trail in checks]
+
+
+def decode(batch: object, hops: int) -> list[Check]:
+    """Turn a batch that arrived into checks whose trails have `hops` times.
+
+    Raises MalformedMessage unless it is a list of 1 to MAX_BATCH well-formed entries; a check has a status
+    exactly from hop 3 (ANSWERED) on.
+    """
+    if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
+        raise MalformedMessage(f"se esperaba una lista de 1 a {MAX_BATCH} consultas")
+    return [_decode_one(entry, hops) for entry in batch]
+
+
+def _decode_one(entry: object, hops: int) -> Check:
+    if not isinstance(entry, list) or len(entry) != hops + 1:
+        raise MalformedMessage(f"se esperaba una consulta con {hops} saltos: {str(entry)[:64]!r}")
+    check_id, status, *times = entry
+    for time in times:
+        if type(time) is not int or not EARLIEST <= time < LATEST:
+            raise MalformedMessage(f"hora absurda: {str(time)[:64]!r}")
+    if hops < Hop.ANSWERED:
+        if status is not None:
+            raise MalformedMessage(f"una consulta sin responder no tiene estado: {str(status)[:64]!r}")
+    elif type(status) is not int or status not in (0, 1):
+        raise MalformedMessage(f"estado desconocido: {str(status)[:64]!r}")
+    first = requested_at(parse_id(check_id))
+    return Check(check_id, None if status is None else Status(status), (first, *times))

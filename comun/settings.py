@@ -1,0 +1,85 @@
+"""The one place that reads the environment: a frozen object, every value checked when it is made."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from comun.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+def _between(kind: Callable[[str], float], low: float, high: float) -> Callable[[str], float]:
+    name = "un número entero" if kind is int else "un número"
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(f"{name} entre {low:g} y {high:g}") from None
+        if not low <= value <= high:  # also refuses nan, which compares false with everything
+            raise ValueError(f"{name} entre {low:g} y {high:g}")
+        return value
+
+    return parse
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("una dirección redis://… o rediss://…")
+    return text
+
+
+def setting(variable: str, default: T, parse: Callable[[str], Any] = str) -> T:
+    """Declare a field of `Settings`: its environment variable, its default and its parser.
+
+    The parser raises ValueError with the sentence that says what is allowed.
+    """
+    return field(default=default, metadata={"variable": variable, "parse": parse})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be configured; `docs/configuration.md` is checked against this class."""
+
+    broker_url: str = setting("BROKER_URL", "redis://127.0.0.1:6379/0", _url)
+    var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
+    logs_dir: Path = setting("LOGS_DIR", Path(), Path)
+    monitor_host: str = setting("MONITOR_HOST", "127.0.0.1")
+    monitor_port: int = setting("MONITOR_PORT", 5000, _between(int, 1, 65_535))
+    monitor_workers: int = setting("MONITOR_WORKERS", 2, _between(int, 1, 64))
+    accept_timeout: float = setting("MONITOR_ACCEPT_TIMEOUT", 5.0, _between(float, 0.1, 60))
+    max_in_flight: int = setting("MONITOR_MAX_IN_FLIGHT", 100_000, _between(int, 1, 10_000_000))
+    resend_grace: float = setting("MONITOR_RESEND_GRACE", 3.0, _between(float, 0.1, 3_600))
+    resend_limit: int = setting("MONITOR_RESEND_LIMIT", 10, _between(int, 1, 1_000))
+    results_kept: int = setting("MONITOR_RESULTS_KEPT", 100_000, _between(int, 100, 100_000_000))
+    receptor_availability: float = setting("RECEPTOR_AVAILABILITY", 0.9, _between(float, 0, 1))
+    receptor_seed: int = setting("RECEPTOR_SEED", 0, _between(int, 0, 2**63 - 1))
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read every setting from the environment.
+
+        Raises ConfigurationError naming the variable, its value and what is allowed.
+        """
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            variable = item.metadata["variable"]
+            if text := environ.get(variable, "").strip():
+                try:
+                    values[item.name] = item.metadata["parse"](text)
+                except ValueError as exc:
+                    shown = "***" if "TOKEN" in variable or "URL" in variable else text
+                    raise ConfigurationError(f"{variable}={shown}: debe ser {exc}") from None
+        return cls(**values)
+
+    @classmethod
+    def load_or_exit(cls) -> "Settings":
+        """Read every setting; on a bad one end the process with the sentence that says what is allowed."""
+        try:
+            return cls.load()
+        except ConfigurationError as exc:
+            raise SystemExit(f"Configuración: {exc}") from None

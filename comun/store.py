@@ -1,0 +1,51 @@
+"""The broker's store: how a connection is made, which keys there are, and which errors mean "not now"."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from comun.errors import StoreUnavailable
+
+OUTBOX = "suite:outbox"  # sorted set: id → time of the next attempt, microseconds
+ATTEMPTS = "suite:attempts"  # hash: id → times it was re-sent
+RETURNED = "suite:returned"  # string: the latest request time among the checks that came back, microseconds
+DEAD_LETTERS = "suite:dead-letters"  # list of JSON, newest first
+WORKERS = "suite:workers"  # hash: role@host:pid → JSON heartbeat
+LEADER = "suite:leader"  # string with expiry: who re-sends
+RESULTS = "suite:results:"  # + second: hash: id → status and trail
+RESULTS_INDEX = "suite:results-index"  # sorted set: second → second, the result buckets that exist
+
+_NOT_NOW = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+)
+
+
+def connect(url: str, *, timeout: float = 1.0) -> redis.Redis:
+    """Make a client; nothing is sent before its first command.
+
+    `timeout` (seconds) bounds each connection and each command. A command is tried twice at once, which is what a
+    pooled connection that a broker restart has closed needs; waiting longer is the caller's decision.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the client's "not now" errors into StoreUnavailable."""
+    try:
+        yield
+    except _NOT_NOW as exc:
+        raise StoreUnavailable(f"el broker no responde: {type(exc).__name__}") from exc
