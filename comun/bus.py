@@ -131,11 +131,12 @@ class Bus:
         self.clock = clock or Clock()
         self._dead_letters = DeadLetters(self.store)
         self._role = role
+        self._when_ready: list[Callable[[], object]] = [self._beat]
         signals.worker_ready.connect(self._on_ready, weak=False)
 
-    def task(self, route: Route) -> Callable[[Callable[..., None]], Callable[..., None]]:
-        """Register a function as the task of a route."""
-        decorator: Callable[[Callable[..., None]], Callable[..., None]] = self.celery.task(name=route.task)
+    def task(self, route: Route, *, bind: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+        """Register a function as the task of a route; with `bind` its first argument is the Celery task."""
+        decorator: Callable[[Callable[..., None]], Callable[..., None]] = self.celery.task(name=route.task, bind=bind)
         return decorator
 
     def receive(self, batch: object, hop: Hop) -> list[Check]:
@@ -165,9 +166,25 @@ class Bus:
         # argsrepr: Celery would otherwise spend a millisecond on a text of the arguments that nobody reads.
         self.celery.send_task(route.task, args=args, queue=route.queue, argsrepr="…", kwargsrepr="{}")
 
+    def when_ready(self, action: Callable[[], object]) -> None:
+        """Have `action` called once in the worker's main process when it starts consuming."""
+        self._when_ready.append(action)
+
+    def waiting(self, *queues: str) -> list[int]:
+        """Return how many messages wait in each queue, in one round trip. Raises StoreUnavailable."""
+        with store.translated():
+            pipe = self.store.pipeline(transaction=False)
+            for queue in queues:
+                pipe.llen(queue)
+            return pipe.execute()
+
     def _on_ready(self, sender: Any = None, **_: Any) -> None:
         if sender is not None and sender.app is self.celery:
-            heartbeat.start(self.store, self._role, lambda: sum(worker_state.total_count.values()))
+            for action in self._when_ready:
+                action()
+
+    def _beat(self) -> None:
+        heartbeat.start(self.store, self._role, lambda: sum(worker_state.total_count.values()))
 
 
 def insist(action: Callable[[], T], *, longest_pause: float = 2.0) -> T:

@@ -6,13 +6,15 @@ from typing import NamedTuple, cast
 import redis
 
 from comun import store
+from comun.ids import requested_at
 
 
 class Pending(NamedTuple):
     """A check whose next attempt is due."""
 
     id: str
-    attempts: int
+    due: int  # microseconds
+    attempts: int  # times it was re-sent
 
 
 class Outbox:
@@ -45,11 +47,21 @@ class Outbox:
     def due(self, now: int, limit: int) -> list[Pending]:
         """Return up to `limit` checks whose next attempt was to be made by `now`, and how often they were re-sent."""
         with store.translated():
-            ids = cast("list[str]", self._client.zrange(store.OUTBOX, "-inf", now, byscore=True, offset=0, num=limit))
-            if not ids:
+            entries = cast(
+                "list[tuple[str, float]]",
+                self._client.zrange(
+                    store.OUTBOX, cast(int, "-inf"), now, byscore=True, offset=0, num=limit, withscores=True
+                ),
+            )
+            if not entries:
                 return []
-            attempts = cast("list[str | None]", self._client.hmget(store.ATTEMPTS, ids))
-        return [Pending(check_id, int(count or 0)) for check_id, count in zip(ids, attempts, strict=True)]
+            attempts = cast(
+                "list[str | None]", self._client.hmget(store.ATTEMPTS, [check_id for check_id, _ in entries])
+            )
+        return [
+            Pending(check_id, int(due), int(count or 0))
+            for (check_id, due), count in zip(entries, attempts, strict=True)
+        ]
 
     def postpone(self, due: Mapping[str, int]) -> None:
         """Count one more attempt for each id and set when the next one is due; ids that have left stay out."""
@@ -60,13 +72,20 @@ class Outbox:
                 pipe.hincrby(store.ATTEMPTS, check_id, 1)
             pipe.execute()
 
-    def remove(self, ids: Sequence[str]) -> None:
-        """Take ended checks out."""
+    def finish(self, ids: Sequence[str]) -> None:
+        """Take ended checks out, and remember the latest request time among all that ended."""
+        latest = max(map(requested_at, ids))
         with store.translated():
             pipe = self._client.pipeline(transaction=False)
             pipe.zrem(store.OUTBOX, *ids)
             pipe.hdel(store.ATTEMPTS, *ids)
+            pipe.zadd(store.LATEST_ENDED, {"check": latest}, gt=True)
             pipe.execute()
+
+    def latest_ended(self) -> int:
+        """Return the latest request time (microseconds) among the checks that ended, 0 if none has."""
+        with store.translated():
+            return int(self._client.zscore(store.LATEST_ENDED, "check") or 0)
 
     def all_ids(self) -> list[str]:
         """Return every id in flight (for reconciliation)."""

@@ -11,11 +11,12 @@ from comun.errors import StoreUnavailable
 
 OUTBOX = "suite:outbox"  # sorted set: id → time of the next attempt, microseconds
 ATTEMPTS = "suite:attempts"  # hash: id → times it was re-sent
-RETURNED = "suite:returned"  # string: the latest request time among the checks that came back, microseconds
+LATEST_ENDED = "suite:latest-ended"  # sorted set of one: the latest request time among ended checks, microseconds
 DEAD_LETTERS = "suite:dead-letters"  # list of JSON, newest first
 WORKERS = "suite:workers"  # hash: role@host:pid → JSON heartbeat
 LEADER = "suite:leader"  # string with expiry: who re-sends
 RESULTS = "suite:results:"  # + second: hash: id → status and trail
+RESULTS_COUNT = "suite:results-count"  # string: results kept in all buckets
 RESULTS_INDEX = "suite:results-index"  # sorted set: second → second, the result buckets that exist
 
 _NOT_NOW = (

@@ -1,0 +1,165 @@
+"""Intake: a check is accepted once it is in the outbox (group commit, P1), then published in paced batches."""
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from comun.bus import Bus
+from comun.errors import Overloaded, StoreUnavailable
+from comun.ids import new_id, requested_at
+from comun.messages import Hop, Route, requested
+from comun.outbox import Outbox
+from comun.settings import Settings
+
+log = logging.getLogger(__name__)
+BATCH = 1_000  # checks in one message at the most
+HOLD = 0.25  # seconds a check is held back at the most while queue `platform` is not empty
+LOOK_AGAIN = 0.005  # seconds between two looks at a queue that is not empty
+SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
+
+
+class _Group:
+    """The requests that share one write: the first to join leads, the others wait."""
+
+    __slots__ = ("done", "error", "ids")
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.done = threading.Event()
+        self.error: Exception | None = None
+
+
+class Intake:
+    """Accepts checks for the threads of one API process and publishes them from one background thread."""
+
+    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._outbox = outbox
+        self._publisher = Publisher(bus)
+        self._open = _Group()
+        self._joining = threading.Lock()
+        self._writing = threading.Lock()
+        self._size, self._size_at = 0, 0.0
+
+    def accept(self) -> str:
+        """Accept one check and return its id; the outbox has it.
+
+        Raises Overloaded beyond the limit of checks in flight, and StoreUnavailable if the broker stayed
+        away for the request budget: the check may then be in the outbox or not, exactly one of both.
+        """
+        self._refuse_overload()
+        check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
+        with self._joining:
+            group = self._open
+            group.ids.append(check_id)
+            leads = len(group.ids) == 1
+        if leads:
+            self._write(group)
+        else:
+            group.done.wait()  # the leader always ends: its write is bounded by the request budget
+        if group.error is not None:
+            raise StoreUnavailable(str(group.error)) from group.error
+        return check_id
+
+    def _write(self, group: _Group) -> None:
+        """Write a whole group with one round trip, trying again until the request budget is used up.
+
+        1. Wait for the write under way; meanwhile the group fills. 2. Close the group, so that the next
+        request opens another. 3. Write. 4. Wake the others and hand the ids to the publisher.
+        """
+        deadline = time.monotonic() + self._settings.accept_timeout
+        with self._writing:
+            with self._joining:
+                self._open = _Group()
+            due = requested_at(group.ids[0]) + int(self._settings.resend_grace * 1e6)
+            try:
+                self._size = retry_until(deadline, lambda: self._outbox.add(group.ids, due))
+                self._size_at = time.monotonic()
+            except StoreUnavailable as exc:
+                group.error = exc
+            except Exception as exc:  # whatever happens, nobody may take a failed write for a success
+                log.exception("writing to the outbox failed")
+                group.error = exc
+            finally:
+                group.done.set()
+        if group.error is None:
+            self._publisher.put(group.ids)
+
+    def _refuse_overload(self) -> None:
+        limit = self._settings.max_in_flight
+        if self._size < limit:
+            return
+        if time.monotonic() - self._size_at > SIZE_FRESH:
+            self._size = self._outbox.size()
+            self._size_at = time.monotonic()
+        if self._size >= limit:
+            raise Overloaded(f"hay {self._size} consultas en curso, el máximo es {limit}")
+
+
+class Publisher:
+    """Sends accepted checks on their way: at once when queue `platform` is empty, in larger batches when not.
+
+    Nagle's algorithm (RFC 896) for batches: what gathers while the platform is busy goes as one message.
+    A check that this process cannot send any more is in the outbox and is re-sent by the monitor worker.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._pending: deque[str] = deque()
+        self._since = 0.0  # when the oldest of the pending came
+        self._wake = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, ids: list[str]) -> None:
+        """Hand over ids that are in the outbox."""
+        if self._thread is None:  # started by the first check: nothing runs before, and forked servers work
+            self._start()
+        if not self._pending:
+            self._since = time.monotonic()
+        self._pending.extend(ids)
+        self._wake.set()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            try:
+                self._publish()
+            except Exception:
+                log.exception("publishing failed; the checks are re-sent from the outbox")
+
+    def _publish(self) -> None:
+        while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._platform_is_busy():
+            time.sleep(LOOK_AGAIN)
+        self._wake.clear()
+        while self._pending:
+            ids = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
+            self._since = time.monotonic()
+            self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
+
+    def _platform_is_busy(self) -> bool:
+        try:
+            return self._bus.waiting(Route.PLATFORM_REQUEST.queue) != [0]
+        except StoreUnavailable:
+            return True
+
+
+def retry_until(deadline: float, action: Callable[[], int], pause: float = 0.05) -> int:
+    """Do `action` again while the store is unavailable, until `deadline` (monotonic seconds)."""
+    while True:
+        try:
+            return action()
+        except StoreUnavailable:
+            if time.monotonic() + pause >= deadline:
+                raise
+        time.sleep(pause)

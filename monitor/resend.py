@@ -1,0 +1,125 @@
+"""Re-sending: one leader among the monitor workers re-sends what got lost and gives up in the end (P2)."""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from comun import store
+from comun.bus import Bus
+from comun.errors import StoreUnavailable
+from comun.ids import requested_at
+from comun.messages import QUEUES, Check, Hop, Route, Status, requested
+from comun.outbox import Outbox, Pending
+from comun.settings import Settings
+from monitor.results import Results
+
+log = logging.getLogger(__name__)
+TICK = 0.5  # seconds between two looks
+LEASE = 5_000  # milliseconds a leader stays leader without renewing
+LOOK_AT = 2_000  # pending checks looked at in one tick
+LONGEST_BACKOFF = 60_000_000  # microseconds
+
+
+class Decision(NamedTuple):
+    """What one look at the outbox leads to."""
+
+    resend: list[Pending]
+    abandon: list[Pending]
+
+
+def backoff(attempts: int, grace: int) -> int:
+    """Return the microseconds to wait after the given number of attempts: grace × 2^attempts, bounded."""
+    return int(min(grace * 2 ** min(attempts, 32), LONGEST_BACKOFF))
+
+
+def decide(pending: Sequence[Pending], *, latest_ended: int, idle: bool, grace: int, limit: int) -> Decision:
+    """Tell which due checks are overdue, and what to do with each.
+
+    A check is overdue when one that was accepted at least `grace` (microseconds) after its last sending
+    has ended already, or when the system is `idle` (all queues empty for the grace period): a mere
+    backlog never causes re-sending. After `limit` attempts it is abandoned.
+    """
+    decision = Decision([], [])
+    for check in pending:
+        sent = check.due - backoff(check.attempts, grace) if check.attempts else requested_at(check.id)
+        if idle or latest_ended >= sent + grace:
+            (decision.abandon if check.attempts >= limit else decision.resend).append(check)
+    return decision
+
+
+class Resender:
+    """The loop around `decide`, in a thread of the monitor worker."""
+
+    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, results: Results) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._outbox = outbox
+        self._results = results
+        self._name = uuid.uuid4().hex
+        self._idle_since: float | None = None
+
+    def start(self) -> None:
+        """Look every TICK seconds for as long as the process lives."""
+        threading.Thread(target=self._run, name="resender", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                if self._leads():
+                    self.look()
+            except StoreUnavailable as exc:
+                self._idle_since = None
+                log.warning("resending=paused reason=%s", exc)
+            except Exception:
+                log.exception("resending failed; it is tried again")
+            time.sleep(TICK)
+
+    def look(self) -> Decision:
+        """Look once: re-send and abandon what is overdue. Raises StoreUnavailable."""
+        grace = int(self._settings.resend_grace * 1e6)
+        now = self._bus.clock.now()
+        decision = decide(
+            self._outbox.due(now, LOOK_AT),
+            latest_ended=self._outbox.latest_ended(),
+            idle=self._idle_for() >= self._settings.resend_grace,
+            grace=grace,
+            limit=self._settings.resend_limit,
+        )
+        if decision.resend:
+            self._outbox.postpone({check.id: now + backoff(check.attempts + 1, grace) for check in decision.resend})
+            ids = [check.id for check in decision.resend]
+            self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
+            log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
+        if decision.abandon:
+            self._abandon([check.id for check in decision.abandon], now)
+        self._results.trim(self._settings.results_kept)
+        return decision
+
+    def _abandon(self, ids: list[str], now: int) -> None:
+        """End checks as unanswered, except those whose answer is known and only its log message was lost."""
+        ends, _ = self._results.settle([Check(i, Status.UNANSWERED, (requested_at(i), now)) for i in ids])
+        self._outbox.postpone(dict.fromkeys(ids, now + LONGEST_BACKOFF))
+        if unanswered := [end._replace(status=None) for end in ends if end.status is Status.UNANSWERED]:
+            self._bus.log(Hop.ABANDONED, unanswered)
+            log.error("Consultas sin respuesta, abandonadas: %d", len(unanswered))
+        if answered := [end for end in ends if end.status is not Status.UNANSWERED]:
+            self._bus.log(Hop.RECEIVED, answered)
+
+    def _idle_for(self) -> float:
+        """Return for how many seconds all queues have been empty at every look."""
+        if any(self._bus.waiting(*QUEUES)):
+            self._idle_since = None
+            return 0.0
+        self._idle_since = self._idle_since or time.monotonic()
+        return time.monotonic() - self._idle_since
+
+    def _leads(self) -> bool:
+        """Become or stay the one leader: a lease in the store (https://redis.io/docs/latest/commands/set/)."""
+        with store.translated():
+            holder = self._bus.store.set(store.LEADER, self._name, nx=True, px=LEASE, get=True)
+            if holder == self._name:
+                self._bus.store.pexpire(store.LEADER, LEASE)
+        return holder in (None, self._name)

@@ -1,0 +1,1 @@
+"""Plataforma de mensajes: relays requests to the receptor and answers to the monitor."""

@@ -1,0 +1,14 @@
+"""Launcher of the platform: `celery -A app.celery worker -Q platform` (or `-A plataforma_de_mensajes.app.celery`)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comun.bus import Bus
+from comun.settings import Settings
+from plataforma_de_mensajes.tasks import register
+
+bus = Bus(Settings.load_or_exit(), "platform")
+register(bus)
+celery = bus.celery
