@@ -10,14 +10,14 @@ from collections.abc import Callable
 from comun.bus import Bus
 from comun.errors import Overloaded, StoreUnavailable
 from comun.ids import new_id, requested_at
-from comun.messages import Hop, Route, requested
+from comun.messages import QUEUES, Hop, Route, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
 
 log = logging.getLogger(__name__)
 BATCH = 1_000  # checks in one message at the most
-HOLD = 0.25  # seconds a check is held back at the most while queue `platform` is not empty
-LOOK_AGAIN = 0.005  # seconds between two looks at a queue that is not empty
+HOLD = 0.25  # seconds a check is held back at the most while any queue is not empty
+LOOK_AGAIN = 0.005  # seconds between two looks at queues that are not empty
 SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
 
 
@@ -101,9 +101,9 @@ class Intake:
 
 
 class Publisher:
-    """Sends accepted checks on their way: at once when queue `platform` is empty, in larger batches when not.
+    """Sends accepted checks on their way: at once when the queues are empty, in larger batches when not.
 
-    Nagle's algorithm (RFC 896) for batches: what gathers while the platform is busy goes as one message.
+    Nagle's algorithm (RFC 896) for batches: what gathers while the workers are busy goes as one message.
     A check that this process cannot send any more is in the outbox and is re-sent by the monitor worker.
     """
 
@@ -139,7 +139,7 @@ class Publisher:
                 log.exception("publishing failed; the checks are re-sent from the outbox")
 
     def _publish(self) -> None:
-        while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._platform_is_busy():
+        while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._queues_are_busy():
             time.sleep(LOOK_AGAIN)
         self._wake.clear()
         while self._pending:
@@ -147,9 +147,9 @@ class Publisher:
             self._since = time.monotonic()
             self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
 
-    def _platform_is_busy(self) -> bool:
+    def _queues_are_busy(self) -> bool:
         try:
-            return self._bus.waiting(Route.PLATFORM_REQUEST.queue) != [0]
+            return any(self._bus.waiting(*QUEUES))
         except StoreUnavailable:
             return True
 
