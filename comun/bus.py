@@ -21,6 +21,7 @@ from comun.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+LONGEST_PAUSE = 2.0  # seconds between two tries of something the outside refuses for now
 
 CELERY_OPTIONS: dict[str, Any] = {
     # JSON only: a pickle is never opened, it goes to the dead letters.
@@ -131,6 +132,7 @@ class Bus:
         self.clock = clock or Clock()
         self._dead_letters = DeadLetters(self.store)
         self._role = role
+        self._retries = 0
         self._when_ready: list[Callable[[], object]] = [self._beat]
         signals.worker_ready.connect(self._on_ready, weak=False)
 
@@ -160,7 +162,25 @@ class Bus:
     def bury(self, **letter: Any) -> None:
         """Put a message among the dead letters, waiting for the store if need be."""
         log.warning("dead_letter queue=%(queue)s task=%(task)s reason=%(reason)s", letter)
-        insist(lambda: self._dead_letters.bury(**letter))
+        self.insist(lambda: self._dead_letters.bury(**letter))
+
+    def insist(self, action: Callable[[], T]) -> T:
+        """Do `action`, again and again while it raises an error that time can mend (one with `retry_after`).
+
+        The message in hand stays unacknowledged meanwhile, so nothing is lost if the worker is killed. Each
+        try counts as progress in the heartbeat: a worker that waits for a full disk is not a hung one.
+        """
+        pause = 0.1
+        while True:
+            try:
+                return action()
+            except SuiteError as exc:
+                if exc.retry_after is None:
+                    raise
+                log.warning("Se reintenta en %.1f s: %s", pause, exc)
+            self._retries += 1
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def _publish(self, route: Route, args: tuple[Any, ...]) -> None:
         # argsrepr: Celery would otherwise spend a millisecond on a text of the arguments that nobody reads.
@@ -184,21 +204,4 @@ class Bus:
                 action()
 
     def _beat(self) -> None:
-        heartbeat.start(self.store, self._role, lambda: sum(worker_state.total_count.values()))
-
-
-def insist(action: Callable[[], T], *, longest_pause: float = 2.0) -> T:
-    """Do `action`, again and again while it raises an error that time can mend (one with `retry_after`).
-
-    The message in hand stays unacknowledged meanwhile, so nothing is lost if the worker is killed.
-    """
-    pause = 0.1
-    while True:
-        try:
-            return action()
-        except SuiteError as exc:
-            if exc.retry_after is None:
-                raise
-            log.warning("waiting=%.1fs reason=%s", pause, exc)
-        time.sleep(pause)
-        pause = min(pause * 2, longest_pause)
+        heartbeat.start(self.store, self._role, lambda: sum(worker_state.total_count.values()) + self._retries)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
+_HEADER = 8  # bytes that hold the length of the block after them
 
 
 class Committed(NamedTuple):
@@ -53,7 +54,7 @@ class AppendedFile:
     def append(self, committed: Committed, block: str) -> Committed:
         """Append whole lines and return what is to be committed. Raises OSError (disk full, permission)."""
         data = block.encode()
-        self._block.write_bytes(data)
+        self._keep_block(data)
         with self.path.open("ab", buffering=0) as file:
             written = 0
             while written < len(data):
@@ -71,11 +72,20 @@ class AppendedFile:
             file.truncate(length)
             os.fsync(file.fileno())
 
+    def _keep_block(self, data: bytes) -> None:
+        # Overwritten in place: ext4 flushes a file that is truncated and rewritten each time it is closed.
+        file = os.open(self._block, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        try:
+            os.write(file, len(data).to_bytes(_HEADER, "big") + data)
+        finally:
+            os.close(file)
+
     def _is_ours(self, tail: bytes) -> bool:
         try:
-            return self._block.read_bytes().startswith(tail)
+            kept = self._block.read_bytes()
         except FileNotFoundError:
             return False
+        return kept[_HEADER : _HEADER + int.from_bytes(kept[:_HEADER], "big")].startswith(tail)
 
     def _free_name(self) -> Path:
         number = 1

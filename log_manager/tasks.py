@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from comun.bus import Bus, insist
+from comun.bus import Bus
 from comun.errors import MalformedMessage
 from comun.messages import Hop, Route, decode
 from comun.outbox import Outbox
@@ -24,14 +24,14 @@ def register(bus: Bus, ledger: Ledger, outbox: Outbox) -> None:
             _write_batch(*args)
         else:
             line = plain_line(*args, **named)
-            insist(lambda: ledger.record_plain(task.request.id, line))
+            bus.insist(lambda: ledger.record_plain(task.request.id, line))
 
     def _write_batch(number: object, batch: object) -> None:
         if type(number) is not int or number not in TRAIL_LENGTH:
             raise MalformedMessage(f"salto desconocido: {str(number)[:64]!r}")
         hop = Hop(number)
         checks = decode(batch, TRAIL_LENGTH[hop])
-        written = insist(lambda: ledger.record(hop, checks))
+        written = bus.insist(lambda: ledger.record(hop, checks))
         if hop >= Hop.RECEIVED:
-            insist(lambda: outbox.finish([check.id for check in checks]))
+            bus.insist(lambda: outbox.finish([check.id for check in checks]))
         log.info("Líneas escritas: %d (salto %d, %d consultas)", written, hop, len(checks))

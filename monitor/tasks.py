@@ -2,7 +2,7 @@
 
 import logging
 
-from comun.bus import Bus, insist
+from comun.bus import Bus
 from comun.messages import Hop, Route, Status
 from monitor.results import Results
 
@@ -15,7 +15,7 @@ def register(bus: Bus, results: Results) -> None:
     @bus.task(Route.MONITOR_CALLBACK)
     def monitor_callback(batch: object) -> None:
         checks = bus.receive(batch, Hop.RECEIVED)
-        ends, _ = insist(lambda: results.settle(checks))
+        ends, _ = bus.insist(lambda: results.settle(checks))
         answered = [check for check in ends if check.status is not Status.UNANSWERED]
         bus.log(Hop.RECEIVED, answered)
         log.info("%s", "\n".join(f"{check.id} {Hop.RECEIVED.message(check.status)}" for check in answered))
