@@ -1,5 +1,6 @@
 """One text file that the log manager appends to, as a resource that people may edit, rotate or delete meanwhile."""
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -76,7 +77,8 @@ class AppendedFile:
         # Overwritten in place: ext4 flushes a file that is truncated and rewritten each time it is closed.
         file = os.open(self._block, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         try:
-            os.write(file, len(data).to_bytes(_HEADER, "big") + data)
+            if os.write(file, len(data).to_bytes(_HEADER, "big") + data) < _HEADER + len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._block))
         finally:
             os.close(file)
 
