@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from comun.errors import MalformedMessage
@@ -42,29 +43,33 @@ def plan(known: Mapping[str, int], hop: Hop, checks: Sequence[Check]) -> Plan:
     result = Plan([], [], [])
     for check in checks:
         bits = written.get(check.id, 0)
-        if bits & (bit(Hop.ABANDONED) | (bit(Hop.RECEIVED) if hop is Hop.ABANDONED else 0)):
-            continue
-        news = _news(bits, hop, check)
+        news, added = _news(bits, hop)
         if not news:
             continue
         status = check.status if hop is Hop.RECEIVED else Status.UNANSWERED if hop is Hop.ABANDONED else None
-        added = sum(bit(event) for event in news)
         written[check.id] = bits | added
-        times = tuple(news.get(event) for event in list(Hop)[1:])
-        result.rows.append(Row(check.id, added, status, times))
-        result.events.extend((time, event, status) for event, time in news.items())
+        times: list[int | None] = [None] * 6
+        for event, column, place in news:
+            time = times[column] = check.trail[place]
+            result.events.append((time, event, status))
+        result.rows.append(Row(check.id, added, status, tuple(times[1:])))
         if hop is Hop.RECEIVED and status is not None:
             result.answers.append((check.id, status))
     return result
 
 
-def _news(bits: int, hop: Hop, check: Check) -> dict[Hop, int]:
-    """Return the events of a trail that are not written yet, with their times."""
-    if hop is Hop.ABANDONED:
-        trail = {Hop.REQUESTED: check.trail[0], Hop.ABANDONED: check.trail[1]}
-    else:
-        trail = dict(zip(Hop, check.trail, strict=False))
-    return {event: time for event, time in trail.items() if not bits & bit(event)}
+@cache  # 64 × 6 cases at the most, asked for once for every check and hop
+def _news(bits: int, hop: Hop) -> tuple[tuple[tuple[Hop, int, int], ...], int]:
+    """Return which events a message about `hop` adds to the hops in `bits`, and the bits they add.
+
+    Each event comes with its column among the times of a row and its place in the trail.
+    """
+    ended = bit(Hop.ABANDONED) | (bit(Hop.RECEIVED) if hop is Hop.ABANDONED else 0)
+    if bits & ended:
+        return (), 0
+    told = [Hop.REQUESTED, Hop.ABANDONED] if hop is Hop.ABANDONED else [event for event in Hop if event <= hop]
+    news = tuple((event, event - 1, place) for place, event in enumerate(told) if not bits & bit(event))
+    return news, sum(bit(event) for event, _, _ in news)
 
 
 def event_lines(events: Sequence[tuple[int, Hop, Status | None]]) -> str:
