@@ -1,0 +1,50 @@
+"""Latencies of a run from its raw times: the GET, each hop of the same checks, and end to end. Pure."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from experimento.records import Outcome, Record
+
+PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p99.9": 999, "max": 1000}  # in thousandths
+HOPS = ("requested", "relayed", "answered", "returned", "received")
+GET, END_TO_END = "get", "end_to_end"
+
+
+def percentile(ordered: Sequence[int], thousandths: int) -> int:
+    """Return the smallest value that at least that share of the sorted values does not exceed (nearest rank).
+
+    It is always a value that was measured; there must be at least one.
+    """
+    return ordered[max(0, -(-len(ordered) * thousandths // 1000) - 1)]
+
+
+def percentiles(values: Iterable[int]) -> dict[str, int]:
+    """Return every percentile of PERCENTILES, or nothing for no values."""
+    ordered = sorted(values)
+    return {name: percentile(ordered, share) for name, share in PERCENTILES.items()} if ordered else {}
+
+
+def segments(intended: int, trail: Sequence[int]) -> dict[str, int]:
+    """Split a check's way into its hops: the time to *reach* each one since the one before, in microseconds.
+
+    Each holds the service of the hop before and the wait in the queue between the two. `trail` has the five times
+    of the hops; the first segment counts from the intended time. The segments add up to `end_to_end`.
+    """
+    reached = {name: after - before for name, (before, after) in zip(HOPS, pairwise((intended, *trail)), strict=True)}
+    return {**reached, END_TO_END: trail[-1] - intended}
+
+
+def by_stage(records: Iterable[Record], trails: dict[str, tuple[int, ...]]) -> dict[str, list[int]]:
+    """Return the raw latencies in microseconds of the GET, each hop and end to end, of the accepted requests.
+
+    `trails` has the five times of every check that came back; a check without one counts in the GET only.
+    """
+    stages: dict[str, list[int]] = {name: [] for name in (GET, *HOPS, END_TO_END)}
+    for record in records:
+        if record.outcome is not Outcome.ACCEPTED or record.latency is None:
+            continue
+        stages[GET].append(record.latency)
+        if trail := trails.get(record.id or ""):
+            for name, value in segments(record.intended, trail).items():
+                stages[name].append(value)
+    return stages

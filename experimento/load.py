@@ -1,0 +1,172 @@
+"""The load generator: a closed model (so many users, one request at a time each) and an open one (arrivals)."""
+
+import queue
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from comun.clock import Clock
+from experimento.arrivals import Arrivals, offsets
+from experimento.client import Client, in_turn, warmest_first
+from experimento.descriptors import sockets_allowed
+from experimento.records import Record
+
+TICK = 0.1  # seconds between two looks at what has come in
+LATE = 50_000  # microseconds after its intended time from which a start counts as late
+_BUSY = 0.85  # share of one core from which the interpreter's lock, not the service, sets the pace
+_LATE_SHARE = 0.01
+_OPEN_THREADS = 2_000  # more waiting threads than this only slow each other down
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """So many users; each waits for its answer, pauses, and asks again."""
+
+    threads: int
+    requests: int  # of each thread
+    pause: float  # seconds
+
+    @property
+    def planned(self) -> int:
+        """Count the requests."""
+        return self.threads * self.requests
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Requests that arrive whether or not the earlier ones were answered."""
+
+    rate: float  # requests a second
+    duration: float  # seconds
+    arrivals: Arrivals = Arrivals.CONSTANT
+    seed: int = 0  # of the Poisson process
+
+    @property
+    def planned(self) -> int:
+        """Count the requests (Poisson: their mean)."""
+        return round(self.rate * self.duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Fared:
+    """How the generator itself fared: whether the load that was asked for was the load that was put on."""
+
+    seconds: float
+    cpu: float  # share of one core
+    late: int  # starts more than LATE after their time
+    worst: int  # microseconds of the latest start
+    connections: int  # the most it could have open at once
+    limited: bool
+
+
+class Generator:
+    """Runs one load from its own threads; the caller's thread collects what they record."""
+
+    def __init__(self, url: str, model: Closed | Open, *, timeout: float) -> None:
+        """Prepare the load; nothing starts. Raises ConfigurationError for a bad address."""
+        self._clock = Clock()
+        self._model = model
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._done: deque[Record] = deque()  # appending and taking are atomic: no count is ever lost
+        self._defect: BaseException | None = None
+        wanted = model.threads if isinstance(model, Closed) else _OPEN_THREADS
+        self._connections = min(wanted, sockets_allowed())
+        pool = in_turn() if isinstance(model, Closed) else warmest_first()
+        self._client = Client(url, timeout=timeout, sessions=pool, count=self._connections, now=self._clock.now)
+
+    def run(self, collect: Callable[[list[Record]], None]) -> Fared:
+        """Put the load on until it ends or `stop` is called, handing over new records every TICK seconds.
+
+        What is under way is waited for, at most the timeout.
+        """
+        started, cpu_before = time.monotonic(), time.process_time()
+        self._start()
+        tally = _Tally()
+        while True:
+            running = any(thread.is_alive() for thread in self._threads.copy())
+            records = [self._done.popleft() for _ in range(len(self._done))]
+            tally.add(records)
+            collect(records)
+            if not running:
+                break
+            time.sleep(TICK)
+        if self._defect is not None:
+            raise self._defect
+        seconds = time.monotonic() - started
+        return tally.result(seconds, (time.process_time() - cpu_before) / seconds, self._connections)
+
+    def stop(self) -> None:
+        """Let no further request start; may be called from anywhere, also from a signal handler."""
+        self._stop.set()
+
+    def _start(self) -> None:
+        if isinstance(self._model, Open):
+            self._spawn(self._dispatch, self._model)
+            return
+        for _ in range(self._model.threads):
+            self._spawn(self._use, self._model)
+
+    def _spawn(self, target: Callable[..., None], *args: object) -> None:
+        def guarded() -> None:
+            try:
+                target(*args)
+            except BaseException as exc:  # noqa: BLE001 - handed to the caller of run(), which raises it
+                self._defect = exc
+                self._stop.set()
+
+        thread = threading.Thread(target=guarded, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _use(self, model: Closed) -> None:
+        """Be one user. Being late to start after the pause counts as late: it is the generator's doing."""
+        intended = self._clock.now()
+        for number in range(model.requests):
+            if number and self._stop.wait((intended - self._clock.now()) / 1e6):
+                return
+            record = self._client.attempt(intended)
+            self._done.append(record)
+            intended = self._clock.now() + round(model.pause * 1e6)
+
+    def _dispatch(self, model: Open) -> None:
+        """Hand each arrival to an idle thread at its time, starting one more when there is none."""
+        jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        idle = threading.Semaphore(0)
+        workers = 0
+        first = self._clock.now()
+        for offset in offsets(model.arrivals, model.rate, model.duration, random.Random(model.seed)):
+            if self._stop.wait(max(0.0, (first + offset - self._clock.now()) / 1e6)):
+                break
+            if not idle.acquire(blocking=False) and workers < self._connections:
+                self._spawn(self._serve, jobs, idle)
+                workers += 1
+            jobs.put(first + offset)
+        for _ in range(workers):
+            jobs.put(None)
+
+    def _serve(self, jobs: "queue.SimpleQueue[int | None]", idle: threading.Semaphore) -> None:
+        while (intended := jobs.get()) is not None:
+            if not self._stop.is_set():
+                self._done.append(self._client.attempt(intended))
+            idle.release()
+
+
+class _Tally:
+    """Counts the starts that were late."""
+
+    def __init__(self) -> None:
+        self._total = self._late = self._worst = 0
+
+    def add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._total += 1
+            self._late += record.lateness > LATE
+            self._worst = max(self._worst, record.lateness)
+
+    def result(self, seconds: float, cpu: float, connections: int) -> Fared:
+        limited = cpu > _BUSY or self._late > _LATE_SHARE * self._total
+        return Fared(seconds, cpu, self._late, self._worst, connections, limited)

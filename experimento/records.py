@@ -1,0 +1,139 @@
+"""The records of a run: one line an intended request in `records*.jsonl`, and the run's folder that holds them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TextIO
+
+from comun.errors import SuiteError
+
+RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
+PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
+
+
+class UnreadableRun(SuiteError):
+    """Raised when a folder is not that of a run, or one of its files cannot be read."""
+
+
+class Outcome(StrEnum):
+    """How an intended request ended, as its client saw it; exactly one each."""
+
+    ACCEPTED = "accepted"  # 200 with the id of a check, or 202
+    REFUSED = "refused"  # any other answer, among them a 200 whose body names no check
+    FAILED = "failed"  # no connection (`sent` is null), or it broke before the answer was complete
+    UNKNOWN = "unknown"  # sent, and no answer within the time allowed: the check may exist
+
+
+class Record(NamedTuple):
+    """One intended request; times are microseconds since the epoch, UTC."""
+
+    id: str | None  # of its check, as answered; a 503 may carry one too: that check may exist
+    intended: int
+    sent: int | None  # None: nothing was sent
+    done: int | None
+    outcome: Outcome
+    code: int | None  # HTTP status, None without an answer
+    reason: str | None = None  # why it was not accepted, for a person to read
+
+    @property
+    def lateness(self) -> int:
+        """Microseconds the generator itself was late, 0 if nothing was sent."""
+        return 0 if self.sent is None else self.sent - self.intended
+
+    @property
+    def latency(self) -> int | None:
+        """Microseconds from the intended time to the end."""
+        return None if self.done is None else self.done - self.intended
+
+    def to_line(self) -> str:
+        """Return the record as a line of JSON; `reason` is left out when there is none."""
+        fields = self._asdict()
+        if self.reason is None:
+            del fields["reason"]
+        return json.dumps(fields, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Self:
+        """Read a line back. Raises ValueError, KeyError or TypeError if it is no record."""
+        fields = json.loads(line)
+        fields["outcome"] = Outcome(fields["outcome"])
+        return cls(**fields)
+
+
+def write(file: TextIO, records: Iterable[Record]) -> None:
+    """Append records to an open file."""
+    file.writelines(record.to_line() for record in records)
+
+
+def read(run: Path) -> list[Record]:
+    """Read every record file of a run, merged in the order of the intended times.
+
+    A last line without its end, which a killed writer leaves, is ignored. Raises UnreadableRun.
+    """
+    files = sorted(run.glob("records*.jsonl"))
+    if not files:
+        raise UnreadableRun(f"{run}: no hay ningún archivo records*.jsonl")
+    merged = [record for path in files for record in _read_file(path)]
+    return sorted(merged, key=lambda record: record.intended)
+
+
+def _read_file(path: Path) -> list[Record]:
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            break
+        try:
+            found.append(Record.from_line(line))
+        except (ValueError, KeyError, TypeError) as exc:
+            raise UnreadableRun(f"{path}, línea {number}: no es un registro ({exc})") from exc
+    return found
+
+
+def make_folder(out: Path, name: str, now: datetime) -> Path:
+    """Make `<out>/<YYYYmmdd-HHMMSS>-<name>` and point `<out>/latest` at it.
+
+    A second run within the second gets `-2`. Where links are not allowed, `latest` is a file with the folder's name.
+    """
+    stem = f"{now:%Y%m%d-%H%M%S}-{name}"
+    number = 1
+    while True:
+        run = out / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            run.mkdir(parents=True)
+            break
+        except FileExistsError:
+            number += 1
+    latest = out / "latest"
+    latest.unlink(missing_ok=True)
+    try:
+        latest.symlink_to(run.name, target_is_directory=True)
+    except OSError:
+        latest.write_text(run.name + "\n", encoding="utf-8")
+    return run
+
+
+def find_folder(path: Path) -> Path:
+    """Return the run's folder, following a `latest` that is a file. Raises UnreadableRun."""
+    if path.is_file() and path.name == "latest":
+        path = path.parent / path.read_text(encoding="utf-8").strip()
+    if not path.is_dir():
+        raise UnreadableRun(f"{path}: no existe esa carpeta de ejecución")
+    return path.resolve()
+
+
+def write_plan(run: Path, plan: Mapping[str, Any]) -> None:
+    """Write what is known of the run besides its records."""
+    (run / PLAN).write_text(json.dumps(plan, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def read_plan(run: Path) -> dict[str, Any]:
+    """Read it back; a run of Locust alone has none, which is an empty dict. Raises UnreadableRun."""
+    try:
+        plan: dict[str, Any] = json.loads((run / PLAN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as exc:
+        raise UnreadableRun(f"{run / PLAN}: no es JSON ({exc})") from exc
+    return plan

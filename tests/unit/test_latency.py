@@ -1,0 +1,61 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experimento.latency import END_TO_END, GET, HOPS, by_stage, percentile, percentiles, segments
+from experimento.records import Outcome, Record
+
+TRAIL = (1_100, 1_300, 1_600, 2_000, 2_500)
+
+
+@pytest.mark.parametrize(
+    ("values", "thousandths", "expected"),
+    [
+        ([7], 500, 7),  # one value is every percentile
+        ([1, 2, 3, 4], 500, 2),  # half of the values do not exceed 2
+        ([1, 2, 3, 4, 5], 500, 3),
+        (list(range(1, 101)), 990, 99),
+        (list(range(1, 1001)), 999, 999),  # 99.9 % of 1000 is exact, with no rounding of 0.999 in binary
+        (list(range(1, 101)), 1000, 100),
+    ],
+)
+def test_a_percentile_is_the_nearest_rank(values: list[int], thousandths: int, expected: int) -> None:
+    assert percentile(values, thousandths) == expected
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1), st.integers(1, 1000))
+def test_a_percentile_was_measured_and_covers_its_share(values: list[int], thousandths: int) -> None:
+    value = percentile(sorted(values), thousandths)
+    assert value in values
+    assert sum(v <= value for v in values) * 1000 >= thousandths * len(values)
+
+
+def test_there_are_no_percentiles_of_nothing() -> None:
+    assert percentiles([]) == {}
+    assert percentiles([3, 1, 2]) == {"p50": 2, "p90": 3, "p95": 3, "p99": 3, "p99.9": 3, "max": 3}
+
+
+def test_the_hops_add_up_to_the_end_to_end_time() -> None:
+    parts = segments(1_000, TRAIL)
+    assert parts == {
+        "requested": 100,
+        "relayed": 200,
+        "answered": 300,
+        "returned": 400,
+        "received": 500,
+        "end_to_end": 1_500,
+    }
+    assert sum(parts[hop] for hop in HOPS) == parts[END_TO_END]
+
+
+def test_only_accepted_requests_have_latencies_and_only_those_that_came_back_have_hops() -> None:
+    records = [
+        Record("a", 1_000, 1_010, 1_200, Outcome.ACCEPTED, 200),
+        Record("b", 2_000, 2_010, 2_300, Outcome.ACCEPTED, 200),
+        Record("c", 3_000, 3_010, 3_300, Outcome.REFUSED, 503),
+        Record(None, 4_000, None, 4_300, Outcome.FAILED, None),
+    ]
+    stages = by_stage(records, {"a": TRAIL, "c": TRAIL})
+    assert stages[GET] == [200, 300]
+    assert stages[END_TO_END] == [1_500]
+    assert all(len(stages[hop]) == 1 for hop in HOPS)

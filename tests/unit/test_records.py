@@ -1,0 +1,88 @@
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from experimento import records
+from experimento.records import Outcome, Record, UnreadableRun
+
+RECORD = Record("0190b6c0-0000-7000-8000-000000000001", 1_000, 1_010, 1_200, Outcome.ACCEPTED, 200)
+FAILED = Record(None, 500, None, 700, Outcome.FAILED, None, "conexión rechazada")
+NOW = datetime(2026, 11, 23, 9, 5, 7).astimezone()
+
+
+def save(path: Path, *what: Record) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        records.write(file, what)
+
+
+def test_a_line_has_exactly_the_published_fields() -> None:
+    assert json.loads(RECORD.to_line()) == {
+        "id": RECORD.id,
+        "intended": 1_000,
+        "sent": 1_010,
+        "done": 1_200,
+        "outcome": "accepted",
+        "code": 200,
+    }
+
+
+def test_records_come_back_as_they_were_written_in_the_order_of_their_intended_times(tmp_path: Path) -> None:
+    save(tmp_path / "records.jsonl", RECORD, FAILED)
+    assert records.read(tmp_path) == [FAILED, RECORD]
+
+
+def test_the_records_of_several_load_machines_are_merged(tmp_path: Path) -> None:
+    save(tmp_path / "records-b.jsonl", FAILED)
+    save(tmp_path / "records-a.jsonl", RECORD)
+    assert records.read(tmp_path) == [FAILED, RECORD]
+
+
+def test_a_last_line_that_a_killed_writer_left_half_written_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").write_text(RECORD.to_line() + FAILED.to_line()[:30])
+    assert records.read(tmp_path) == [RECORD]
+
+
+@pytest.mark.parametrize("line", ["nada\n", "[]\n", '{"id": null}\n', RECORD.to_line().replace("accepted", "maybe")])
+def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "records.jsonl").write_text(RECORD.to_line() + line)
+    with pytest.raises(UnreadableRun, match=r"records\.jsonl, línea 2"):
+        records.read(tmp_path)
+
+
+def test_a_folder_without_records_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableRun, match="no hay ningún archivo"):
+        records.read(tmp_path)
+
+
+def test_latest_points_at_the_last_run_and_no_run_overwrites_another(tmp_path: Path) -> None:
+    first = records.make_folder(tmp_path / "runs", "carga", NOW)
+    second = records.make_folder(tmp_path / "runs", "carga", NOW)
+    assert (first.name, second.name) == ("20261123-090507-carga", "20261123-090507-carga-2")
+    assert records.find_folder(tmp_path / "runs" / "latest") == second
+
+
+def test_latest_is_a_file_where_links_are_not_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("sin privilegio")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    run = records.make_folder(tmp_path, "carga", NOW)
+    assert records.find_folder(tmp_path / "latest") == run
+
+
+def test_a_folder_that_does_not_exist_is_said_to(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableRun, match="no existe"):
+        records.find_folder(tmp_path / "nada")
+
+
+def test_the_plan_comes_back_and_its_absence_is_no_error(tmp_path: Path) -> None:
+    assert records.read_plan(tmp_path) == {}
+    records.write_plan(tmp_path, {"url": "http://127.0.0.1:5000/status"})
+    assert records.read_plan(tmp_path) == {"url": "http://127.0.0.1:5000/status"}
+
+
+def test_lateness_and_latency_count_from_the_intended_time() -> None:
+    assert (RECORD.lateness, RECORD.latency) == (10, 200)
+    assert (FAILED.lateness, FAILED.latency) == (0, 200)
