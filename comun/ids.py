@@ -5,7 +5,7 @@ import uuid
 
 from comun.errors import MalformedMessage
 
-_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}").fullmatch
+_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-3][0-9a-f]{2}-[89ab][0-9a-f]{3}-[0-9a-f]{12}").fullmatch
 
 
 def new_id(now: int, random_bits: int) -> str:
@@ -21,12 +21,13 @@ def new_id(now: int, random_bits: int) -> str:
 
 def requested_at(check_id: str) -> int:
     """Return the microseconds since the epoch at which the id was made."""
-    return int(check_id[:8] + check_id[9:13], 16) * 1000 + int(check_id[15:18], 16)
+    head = int(check_id[:8] + check_id[9:13] + check_id[14:18], 16)
+    return (head >> 16) * 1000 + (head & 0xFFF)
 
 
 def parse_id(text: object) -> str:
     """Return the id in canonical form, or raise MalformedMessage if it is not one of ours."""
-    if isinstance(text, str) and _SHAPE(text) and int(text[15:18], 16) < 1000:
+    if isinstance(text, str) and _SHAPE(text) and text[15:18] < "3e8":  # 0x3e8 is 1000
         return text
     raise MalformedMessage(f"no es un id de consulta (UUIDv7): {str(text)[:64]!r}")
 

@@ -129,20 +129,23 @@ def decode(batch: object, hops: int) -> list[Check]:
     """
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
         raise MalformedMessage(f"se esperaba una lista de 1 a {MAX_BATCH} consultas")
-    return [_decode_one(entry, hops) for entry in batch]
+    answered = hops >= Hop.ANSWERED
+    return [_decode_one(entry, hops, answered) for entry in batch]
 
 
-def _decode_one(entry: object, hops: int) -> Check:
+def _decode_one(entry: object, hops: int, answered: bool) -> Check:
     if not isinstance(entry, list) or len(entry) != hops + 1:
         raise MalformedMessage(f"se esperaba una consulta con {hops} saltos: {str(entry)[:64]!r}")
     check_id, status, *times = entry
     for time in times:
         if type(time) is not int or not EARLIEST <= time < LATEST:
             raise MalformedMessage(f"hora absurda: {str(time)[:64]!r}")
-    if hops < Hop.ANSWERED:
-        if status is not None:
-            raise MalformedMessage(f"una consulta sin responder no tiene estado: {str(status)[:64]!r}")
-    elif type(status) is not int or status not in (0, 1):
-        raise MalformedMessage(f"estado desconocido: {str(status)[:64]!r}")
-    first = requested_at(parse_id(check_id))
-    return Check(check_id, None if status is None else Status(status), (first, *times))
+    trail = (requested_at(parse_id(check_id)), *times)
+    if not answered and status is None:
+        return Check(check_id, None, trail)
+    if answered and type(status) is int and 0 <= status <= 1:
+        return Check(check_id, _ANSWERS[status], trail)
+    raise MalformedMessage(f"estado imposible tras {hops} saltos: {str(status)[:64]!r}")
+
+
+_ANSWERS = (Status.UNAVAILABLE, Status.AVAILABLE)

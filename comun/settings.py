@@ -83,3 +83,12 @@ class Settings:
             return cls.load()
         except ConfigurationError as exc:
             raise SystemExit(f"Configuración: {exc}") from None
+
+    def environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return the environment from which a child process loads these very settings."""
+        return {**environ, **{item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self)}}
+
+
+def is_configured(variable: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether a variable is set, even if to its default."""
+    return bool(environ.get(variable, "").strip())

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 
 from comun.bus import Bus
-from comun.messages import Hop, Route, Status
+from comun.messages import Check, Hop, Route, Status
 from receptor_de_callcenter.availability import AnswerModel
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ def register(bus: Bus, answer: AnswerModel) -> None:
 
     @bus.task(Route.CALLCENTER_REQUEST)
     def callcenter_request(batch: object) -> None:
-        checks = [check._replace(status=answer(check.id)) for check in bus.receive(batch, Hop.ANSWERED)]
+        checks = [Check(id_, answer(id_), trail) for id_, _, trail in bus.receive(batch, Hop.ANSWERED)]
         bus.send(Route.PLATFORM_CALLBACK, checks, log_as=Hop.ANSWERED)
         said = Counter(check.status for check in checks)
         log.info(
