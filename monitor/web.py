@@ -19,6 +19,10 @@ from monitor.results import Results
 log = logging.getLogger(__name__)
 LONGEST_WAIT = 30.0  # seconds
 ACCEPTED = Hop.REQUESTED.message()
+_DETAILS = {
+    404: "No existe esa dirección.",
+    405: "Esa dirección no admite ese método.",
+}  # instead of Werkzeug's English
 
 
 def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
@@ -79,7 +83,8 @@ def problem(error: Exception) -> Response:
     """Map any error to problem+json (RFC 9457) with the code it deserves; never a stack trace."""
     retry_after = None
     if isinstance(error, HTTPException):
-        code, title, detail = error.code or 500, error.name, error.description
+        code, title = error.code or 500, error.name
+        detail = error.description if error.description != type(error).description else _DETAILS.get(code, title)
     elif isinstance(error, SuiteError) and error.retry_after is not None:
         code, title, detail, retry_after = 503, "Service Unavailable", str(error), error.retry_after
     else:
