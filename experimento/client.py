@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3.exceptions as low_level
@@ -107,11 +108,23 @@ def _root(exc: BaseException) -> str:
     return _SYSTEM.get(getattr(exc, "errno", None) or 0) or str(exc) or type(exc).__name__
 
 
+def status_url(url: str) -> str:
+    """Return the address to ask: `/status` is added to one that has no path. Raises ConfigurationError."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"--url {url}: no es una dirección como http://127.0.0.1:5000/status")
+    return urlunsplit(parts._replace(path="/status") if parts.path in ("", "/") else parts)
+
+
 def _prepare(url: str) -> requests.PreparedRequest:
     try:
-        return requests.Request("GET", url, headers={"Accept": "application/json"}).prepare()
+        return requests.Request("GET", status_url(url), headers={"Accept": "application/json"}).prepare()
     except (requests.RequestException, low_level.HTTPError, UnicodeError) as exc:
-        raise ConfigurationError(f"--url {url}: no es una dirección http:// o https:// ({exc})") from exc
+        raise ConfigurationError(f"--url {url}: no es una dirección que se pueda pedir ({exc})") from exc
 
 
 def _session() -> requests.Session:

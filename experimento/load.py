@@ -85,7 +85,7 @@ class Generator:
         """
         started, cpu_before = time.monotonic(), time.process_time()
         self._start()
-        tally = _Tally()
+        tally = Tally()
         while True:
             running = any(thread.is_alive() for thread in self._threads.copy())
             records = [self._done.popleft() for _ in range(len(self._done))]
@@ -155,18 +155,20 @@ class Generator:
             idle.release()
 
 
-class _Tally:
+class Tally:
     """Counts the starts that were late."""
 
     def __init__(self) -> None:
         self._total = self._late = self._worst = 0
 
     def add(self, records: Iterable[Record]) -> None:
+        """Count these records."""
         for record in records:
             self._total += 1
             self._late += record.lateness > LATE
             self._worst = max(self._worst, record.lateness)
 
     def result(self, seconds: float, cpu: float, connections: int) -> Fared:
+        """Judge the generator by what it counted and by its share of one core."""
         limited = cpu > _BUSY or self._late > _LATE_SHARE * self._total
         return Fared(seconds, cpu, self._late, self._worst, connections, limited)

@@ -1,0 +1,60 @@
+"""The figures of a load while it runs: how many are done, how many were accepted, how fast, how slow. Pure."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from experimento.latency import percentile
+from experimento.records import Outcome, Record
+
+_RECENT = 2_000  # latencies that the live p99 is taken from
+_WINDOW = 3_000_000  # microseconds that the live rate is taken over
+
+
+class Live:
+    """Counts records as they come in."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.accepted = 0
+        self._latencies: deque[int] = deque(maxlen=_RECENT)
+        self._seen: deque[tuple[int, int]] = deque()  # (time, made by then), the last _WINDOW
+
+    def add(self, records: Iterable[Record], now: int) -> None:
+        """Count the records that came in up to `now` (microseconds)."""
+        if not self._seen:
+            self._seen.append((now, 0))
+        for record in records:
+            self.made += 1
+            self.accepted += record.outcome is Outcome.ACCEPTED
+            if record.latency is not None:
+                self._latencies.append(record.latency)
+        self._seen.append((now, self.made))
+        while len(self._seen) > 2 and self._seen[1][0] < now - _WINDOW:
+            self._seen.popleft()
+
+    @property
+    def availability(self) -> float | None:
+        """The share accepted so far, None before the first."""
+        return self.accepted / self.made if self.made else None
+
+    @property
+    def rate(self) -> float:
+        """Requests a second lately."""
+        if len(self._seen) < 2:
+            return 0.0
+        (before, made_before), (after, made) = self._seen[0], self._seen[-1]
+        return (made - made_before) * 1e6 / (after - before) if after > before else 0.0
+
+    @property
+    def p99(self) -> int | None:
+        """The latency in microseconds that 99 % of the recent requests did not exceed, None before the first."""
+        return percentile(sorted(self._latencies), 990) if self._latencies else None
+
+    def text(self) -> str:
+        """Say it on one short line."""
+        if self.availability is None or self.p99 is None:
+            return "esperando respuestas"
+        p99 = f"{self.p99 / 1000:.0f} ms" if self.p99 < 10_000_000 else f"{self.p99 / 1e6:.1f} s"
+        # 999 of 1000 must not read as 100 %.
+        shown = min(100 * self.availability, 99.9) if self.accepted < self.made else 100.0
+        return f"{shown:.1f} % aceptadas · {self.rate:.0f}/s · p99 {p99}"

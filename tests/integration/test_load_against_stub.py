@@ -1,0 +1,174 @@
+import threading
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from experimento import load
+from experimento.arrivals import Arrivals
+from experimento.capacity import Probe, search
+from experimento.load import Closed, Fared, Generator, Open
+from experimento.records import Outcome, Record
+from tests.helpers_stub import serving
+
+
+def put_on(url: str, model: Closed | Open, *, timeout: float = 10.0) -> tuple[list[Record], Fared]:
+    records: list[Record] = []
+    fared = Generator(url, model, timeout=timeout).run(records.extend)
+    return records, fared
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "code", "sent"),
+    [
+        ("ok", Outcome.ACCEPTED, 200, True),
+        ("pending", Outcome.ACCEPTED, 202, True),
+        ("slow:0.2", Outcome.ACCEPTED, 200, True),
+        ("error:500", Outcome.REFUSED, 500, True),
+        ("error:404", Outcome.REFUSED, 404, True),
+        ("overloaded", Outcome.REFUSED, 503, True),
+        ("redirect", Outcome.REFUSED, 302, True),
+        ("wrong", Outcome.REFUSED, 200, True),
+        ("html", Outcome.REFUSED, 200, True),
+        ("reset", Outcome.FAILED, None, True),
+        ("cut", Outcome.FAILED, None, True),
+        ("hang", Outcome.UNKNOWN, None, True),
+        ("stall", Outcome.UNKNOWN, None, True),  # the answer began, and never ended
+    ],
+)
+def test_every_behaviour_of_a_service_has_its_outcome(
+    behaviour: str, outcome: Outcome, code: int | None, sent: bool
+) -> None:
+    with serving(behaviour) as stub:
+        records, _ = put_on(stub.url, Closed(2, 2, 0), timeout=0.5)
+    assert {(r.outcome, r.code, r.sent is not None) for r in records} == {(outcome, code, sent)}
+    assert len(records) == stub.served == 4
+    assert all((r.reason is None) == (outcome is Outcome.ACCEPTED) for r in records)
+
+
+def test_a_connection_that_is_refused_sent_nothing() -> None:
+    with serving() as stub:
+        pass  # its port is free again
+    records, _ = put_on(stub.url, Closed(2, 2, 0))
+    assert {(r.outcome, r.sent, r.code) for r in records} == {(Outcome.FAILED, None, None)}
+    assert records[0].reason == "no se pudo conectar: nadie escucha en esa dirección"
+
+
+def test_a_name_that_nobody_knows_sent_nothing() -> None:
+    records, _ = put_on("http://equipo.invalid/status", Closed(1, 1, 0))
+    assert [(r.outcome, r.sent) for r in records] == [(Outcome.FAILED, None)]
+
+
+def test_no_request_is_lost_or_counted_twice() -> None:
+    with serving(lambda n: ("ok", "error:500", "wrong")[n % 3]) as stub:
+        records, _ = put_on(stub.url, Closed(50, 12, 0))
+    assert Counter(r.outcome for r in records) == {Outcome.ACCEPTED: 200, Outcome.REFUSED: 400}
+    assert sorted(r.id for r in records if r.id) == sorted(stub.ids)
+
+
+def test_each_thread_has_a_connection_of_its_own() -> None:
+    with serving("slow:0.05") as stub:
+        put_on(stub.url, Closed(8, 3, 0))
+    assert stub.most_at_once == 8
+
+
+def test_more_threads_than_descriptors_share_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "sockets_allowed", lambda: 10)
+    with serving() as stub:
+        records, fared = put_on(stub.url, Closed(200, 3, 0.01))
+    assert Counter(r.outcome for r in records) == {Outcome.ACCEPTED: 600}
+    assert stub.most_at_once <= 10
+    assert fared.connections == 10
+
+
+def test_waiting_for_a_connection_counts_as_a_late_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "sockets_allowed", lambda: 1)
+    with serving("slow:0.1") as stub:
+        records, fared = put_on(stub.url, Closed(4, 1, 0))
+    assert fared.limited
+    assert fared.late == 3
+    assert max(r.latency or 0 for r in records) >= 400_000  # counted from the intended time
+
+
+def test_a_thread_pauses_between_its_requests() -> None:
+    with serving() as stub:
+        records, _ = put_on(stub.url, Closed(1, 3, 0.2))
+    for before, after in pairwise(records):
+        assert before.done is not None
+        assert after.intended - before.done >= 200_000
+
+
+@pytest.mark.parametrize("arrivals", Arrivals)
+def test_an_open_load_makes_every_request_whether_or_not_the_last_was_answered(arrivals: Arrivals) -> None:
+    with serving("slow:0.3") as stub:
+        records, _ = put_on(stub.url, Open(100, 1, arrivals))
+    assert stub.most_at_once > 10  # a closed loop of one user would have made four
+    assert len(records) == stub.served
+    assert {r.outcome for r in records} == {Outcome.ACCEPTED}
+    if arrivals is Arrivals.CONSTANT:
+        times = sorted(r.intended for r in records)
+        assert [time - times[0] for time in times] == [10_000 * n for n in range(100)]
+
+
+def test_an_open_load_counts_the_wait_of_a_request_that_could_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "sockets_allowed", lambda: 1)
+    with serving("slow:0.1") as stub:
+        records, fared = put_on(stub.url, Open(100, 0.1))
+    assert len(records) == 10
+    assert max(r.latency or 0 for r in records) >= 900_000  # ten in a row, although each was answered in 0.1 s
+    assert fared.limited
+
+
+@pytest.mark.parametrize("model", [Closed(5, 1_000, 0.01), Open(200, 600)])
+def test_a_load_that_is_stopped_ends_after_what_is_under_way(model: Closed | Open) -> None:
+    with serving() as stub:
+        generator = Generator(stub.url, model, timeout=10)
+        records: list[Record] = []
+
+        def collect(new: list[Record]) -> None:
+            records.extend(new)
+            if len(records) >= 20:
+                generator.stop()
+
+        generator.run(collect)
+    assert 20 <= len(records) == stub.served < model.planned
+
+
+def test_a_defect_of_the_generator_is_raised_and_not_counted_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("experimento.client.read_answer", broken)
+    with serving() as stub, pytest.raises(ZeroDivisionError):
+        put_on(stub.url, Closed(3, 3, 0))
+
+
+@pytest.mark.parametrize("limit", [7, 30])
+def test_the_capacity_of_a_server_with_a_known_limit_is_found_within_five_per_cent(limit: int) -> None:
+    """The server refuses whoever comes while `limit` others are being served."""
+    busy = threading.Semaphore(limit)
+
+    def probe(threads: int) -> Probe:
+        gate = threading.Barrier(threads)
+        with serving(_behind(busy, gate)) as stub:
+            records, fared = put_on(stub.url, Closed(threads, 1, 0))
+        return Probe(threads, all(r.outcome is Outcome.ACCEPTED for r in records), fared.late > 0)
+
+    found = search(probe, start=4, highest=200)
+    assert found.proven is not None
+    assert abs(found.proven - limit) <= max(1, 0.05 * limit)
+    assert found.saturated_hop is None
+
+
+def _behind(busy: threading.Semaphore, gate: threading.Barrier) -> Callable[[int], str]:
+    """Script a server that takes all requests of a probe at the same moment, as many as `busy` lets in."""
+
+    def script(_: int) -> str:
+        admitted = busy.acquire(blocking=False)
+        gate.wait(10)  # all hold their place together, so the outcome is no race
+        if admitted:
+            busy.release()
+        return "ok" if admitted else "error:503"
+
+    return script

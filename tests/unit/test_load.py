@@ -1,0 +1,135 @@
+import json
+
+import pytest
+import requests
+
+from comun.errors import ConfigurationError
+from experimento.arrivals import Arrivals
+from experimento.client import Client, in_turn, read_answer, read_error, status_url
+from experimento.live import Live
+from experimento.load import LATE, Closed, Open, Tally
+from experimento.records import Outcome, Record
+
+ID = "0190b6c0-0000-7000-8000-000000000001"
+
+
+def record(outcome: Outcome = Outcome.ACCEPTED, *, late: int = 0, took: int = 1_000) -> Record:
+    return Record(ID, 0, late, took, outcome, 200)
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "outcome", "check_id", "reason"),
+    [
+        (200, {"id": ID}, Outcome.ACCEPTED, ID, None),
+        (202, {"id": ID}, Outcome.ACCEPTED, ID, None),
+        (202, {}, Outcome.ACCEPTED, None, None),  # accepted is what 202 means, whatever its body
+        (200, {}, Outcome.REFUSED, None, "200 sin el id de una consulta"),
+        (200, {"id": "7"}, Outcome.REFUSED, None, "200 sin el id de una consulta"),  # not an id of ours
+        (200, [ID], Outcome.REFUSED, None, "200 sin el id de una consulta"),  # JSON, but no object
+        (503, {"id": ID}, Outcome.REFUSED, ID, "respuesta 503"),  # that check may exist
+        (503, {"detail": "demasiadas"}, Outcome.REFUSED, None, "503: demasiadas"),
+        (500, {"title": "Error"}, Outcome.REFUSED, None, "500: Error"),
+        (404, {}, Outcome.REFUSED, None, "respuesta 404"),
+        (302, {}, Outcome.REFUSED, None, "respuesta 302"),  # redirects are not followed
+    ],
+)
+def test_every_answer_has_one_outcome(
+    code: int, body: object, outcome: Outcome, check_id: str | None, reason: str | None
+) -> None:
+    assert read_answer(code, json.dumps(body).encode()) == (outcome, check_id, reason)
+
+
+@pytest.mark.parametrize("body", [b"", b"<h1>Disponible</h1>", b"\xff\xfe", b'{"id": '])
+def test_a_200_that_is_no_json_is_refused(body: bytes) -> None:
+    assert read_answer(200, body)[0] is Outcome.REFUSED
+
+
+def test_a_long_reason_is_cut() -> None:
+    reason = read_answer(500, json.dumps({"detail": "x" * 5_000}).encode())[2]
+    assert reason is not None
+    assert len(reason) == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "may_have_arrived"),
+    [
+        (requests.ConnectTimeout(), Outcome.FAILED, False),  # is a Timeout too, but nothing was sent
+        (requests.ReadTimeout(), Outcome.UNKNOWN, True),
+        (requests.ConnectionError(ConnectionResetError(104, "reset")), Outcome.FAILED, True),
+        (requests.exceptions.ChunkedEncodingError("short"), Outcome.FAILED, True),
+        (requests.exceptions.InvalidHeader("bad"), Outcome.FAILED, True),
+    ],
+)
+def test_every_error_has_one_outcome(error: Exception, outcome: Outcome, may_have_arrived: bool) -> None:
+    assert read_error(error, 5.0)[:2] == (outcome, may_have_arrived)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:5000/status", "ftp://127.0.0.1", "http://", "http://[::1", "http://a:99999", "http://.a.", "", "nada"],
+)
+def test_an_address_that_is_none_is_refused_before_anything_starts(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="no es una dirección"):
+        Client(url, timeout=1, sessions=in_turn(), count=1, now=lambda: 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000/status"),
+        ("http://127.0.0.1:5000/", "http://127.0.0.1:5000/status"),
+        ("http://127.0.0.1:5000/status?wait=1", "http://127.0.0.1:5000/status?wait=1"),
+        ("https://[::1]/otra", "https://[::1]/otra"),
+    ],
+)
+def test_an_address_without_a_path_means_the_status(url: str, asked: str) -> None:
+    assert status_url(url) == asked
+
+
+def test_the_planned_number_of_requests() -> None:
+    assert Closed(threads=100, requests=10, pause=1).planned == 1000
+    assert Open(rate=200, duration=30, arrivals=Arrivals.POISSON).planned == 6000
+
+
+@pytest.mark.parametrize(
+    ("cpu", "late", "limited"),
+    [
+        (0.5, 0, False),
+        (0.5, 1, False),  # one start in a hundred may be late
+        (0.5, 2, True),
+        (0.95, 0, True),  # the interpreter sets the pace
+    ],
+)
+def test_the_generator_says_when_it_was_the_limit(cpu: float, late: int, limited: bool) -> None:
+    tally = Tally()
+    tally.add(record(late=LATE + 1 if n < late else LATE) for n in range(100))
+    fared = tally.result(10, cpu, 100)
+    assert (fared.late, fared.limited) == (late, limited)
+    assert fared.worst == (LATE + 1 if late else LATE)
+
+
+def test_the_live_figures_before_the_first_answer() -> None:
+    live = Live()
+    live.add([], 0)
+    assert (live.availability, live.p99, live.rate) == (None, None, 0.0)
+    assert live.text() == "esperando respuestas"
+
+
+def test_the_live_figures() -> None:
+    live = Live()
+    live.add([], 0)
+    live.add([record(took=ms * 1_000) for ms in range(1, 100)] + [record(Outcome.REFUSED, took=500_000)], 1_000_000)
+    assert live.text() == "99.0 % aceptadas · 100/s · p99 99 ms"
+
+
+def test_one_failure_never_reads_as_a_hundred_per_cent() -> None:
+    live = Live()
+    live.add([record()] * 9_999 + [record(Outcome.FAILED)], 0)
+    assert live.text().startswith("99.9 %")
+
+
+def test_the_live_rate_is_the_recent_one() -> None:
+    live = Live()
+    for second in range(20):
+        live.add([record()] * (100 if second < 10 else 10), second * 1_000_000)
+    assert live.rate == pytest.approx(10)
