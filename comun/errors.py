@@ -21,6 +21,14 @@ class StoreUnavailable(SuiteError):
     retry_after = 2
 
 
+class AcceptanceUncertain(StoreUnavailable):
+    """Raised when the write of a check to the outbox was not confirmed: it is there once or not at all."""
+
+    def __init__(self, message: str, check_id: str) -> None:
+        super().__init__(message)
+        self.check_id = check_id
+
+
 class Overloaded(SuiteError):
     """Raised when accepting one more check would go beyond the limit of checks in flight."""
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from comun.bus import Bus
-from comun.errors import Overloaded, StoreUnavailable
+from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable
 from comun.ids import new_id, requested_at
 from comun.messages import QUEUES, Hop, Route, requested
 from comun.outbox import Outbox
@@ -48,8 +48,8 @@ class Intake:
     def accept(self) -> str:
         """Accept one check and return its id; the outbox has it.
 
-        Raises Overloaded beyond the limit of checks in flight, and StoreUnavailable if the broker stayed
-        away for the request budget: the check may then be in the outbox or not, exactly one of both.
+        Raises Overloaded beyond the limit of checks in flight, and AcceptanceUncertain if the broker stayed
+        away for the request budget.
         """
         self._refuse_overload()
         check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
@@ -62,7 +62,7 @@ class Intake:
         else:
             group.done.wait()  # the leader always ends: its write is bounded by the request budget
         if group.error is not None:
-            raise StoreUnavailable(str(group.error)) from group.error
+            raise AcceptanceUncertain(str(group.error), check_id) from group.error
         return check_id
 
     def _write(self, group: _Group) -> None:

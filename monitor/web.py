@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, json, jsonify, request
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
-from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
+from comun.errors import AcceptanceUncertain, MalformedMessage, StoreUnavailable, SuiteError
 from comun.ids import parse_id
 from comun.messages import Check, Hop, Status
 from comun.outbox import Outbox
@@ -90,11 +90,10 @@ def problem(error: Exception) -> Response:
     else:
         log.error("unexpected error path=%s", request.path, exc_info=error)
         code, title, detail = 500, "Internal Server Error", "Error inesperado; consta en el registro del servidor."
-    response = Response(
-        json.dumps({"type": "about:blank", "title": title, "status": code, "detail": detail}),
-        code,
-        mimetype="application/problem+json",
-    )
+    body = {"type": "about:blank", "title": title, "status": code, "detail": detail}
+    if isinstance(error, AcceptanceUncertain):
+        body["id"] = error.check_id  # ask for it later: the check is there once or not at all
+    response = Response(json.dumps(body), code, mimetype="application/problem+json")
     if isinstance(error, HTTPException):
         response.headers.extend(h for h in error.get_headers() if h[0] not in ("Content-Type", "Content-Length"))
     if retry_after is not None:
