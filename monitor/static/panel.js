@@ -1,0 +1,446 @@
+// The panel: asks /api/state once a second and draws the answer; sends a check and shows its way.
+
+const WORDS = {
+  // The words of every state; its colour and its sign are in panel.css under the same name.
+  available: 'Disponible :)',
+  unavailable: 'No disponible :(',
+  unanswered: 'Sin respuesta',
+  refused: 'Rechazada',
+  in_flight: 'En curso',
+  met: 'Cumple',
+  not_met: 'No cumple',
+  inconclusive: 'No concluyente',
+  unknown: 'Sin datos todavía',
+  up: 'En marcha',
+  down: 'Parado',
+};
+const CLASSES = ['available', 'unavailable', 'unanswered', 'refused']; // of the timeline, from the bottom up
+const STATIONS = ['api', 'platform_request', 'callcenter', 'platform_callback', 'monitor', 'logs'];
+const HOPS = [
+  // What happened at each hop, and in which lane of the sequence diagram.
+  { what: 'Solicitada', where: 'Monitor (API)', lane: 0 },
+  { what: 'Reenviada', where: 'Plataforma', lane: 1 },
+  { what: 'Respondida', where: 'Receptor', lane: 2 },
+  { what: 'Devuelta', where: 'Plataforma', lane: 1 },
+  { what: 'Recibida', where: 'Monitor (trabajador)', lane: 0 },
+];
+const LANES = ['Monitor', 'Plataforma', 'Receptor'];
+const WINDOWS = { '1m': '1 min', '5m': '5 min', '1h': '1 h', '24h': '24 h' };
+const METRICS = { service: 'servicio', reported: 'disponibilidad informada' };
+const POLL_MS = 1000;
+const STALE_MS = 3000;
+const TRAVEL_MS = 3200; // how long the picture takes to show a trip that really lasts a few milliseconds
+
+const $ = (id) => document.getElementById(id);
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const live = { state: null, etag: null, seen: 0, resumed: Date.now(), offset: 0, chart: null, asking: false };
+
+// ---- words and figures ------------------------------------------------------------------------------------------
+
+const integer = new Intl.NumberFormat('es');
+const share = new Intl.NumberFormat('es', { style: 'percent', maximumFractionDigits: 3 }); // of what was set
+const measured = new Intl.NumberFormat('es', {
+  style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2,
+  roundingMode: 'floor', // 99.999 % must not read 100 %
+});
+const clock = new Intl.DateTimeFormat('es', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const minute = new Intl.DateTimeFormat('es', { hour: '2-digit', minute: '2-digit' });
+
+const at = (seconds) => clock.format(seconds * 1000);
+const exactly = (seconds) => `${at(seconds)},${String(Math.round((seconds % 1) * 1e6)).padStart(6, '0')}`;
+const percent = (value) => (value == null ? '—' : measured.format(value));
+const count = (value) => (value == null ? '—' : integer.format(value));
+const serverNow = () => Date.now() / 1000 + live.offset;
+
+const UNITS = [[1728e5, 864e5, 'day'], [72e5, 36e5, 'hour'], [12e4, 6e4, 'minute'], [1e3, 1e3, 'second'], [0, 1, 'millisecond']];
+
+function lasting(ms, digits) {
+  if (ms == null) return '—';
+  const [, size, unit] = UNITS.find(([least]) => ms >= least);
+  const places = digits ?? (size < 6e4 && ms / size < 10 ? 1 : 0);
+  return new Intl.NumberFormat('es', { style: 'unit', unit, minimumFractionDigits: places, maximumFractionDigits: places })
+    .format(ms / size);
+}
+
+const ago = (since, now) => `hace ${lasting(Math.max(0, Math.round(now - since)) * 1000, 0)}`;
+
+// ---- elements ---------------------------------------------------------------------------------------------------
+
+function make(tag, attributes = {}, ...children) {
+  const element = tag.startsWith('svg:')
+    ? document.createElementNS('http://www.w3.org/2000/svg', tag.slice(4))
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text; // a live region must not repeat itself
+}
+
+function mark(element, status, text = WORDS[status]) {
+  element.dataset.status = status;
+  write(element, text);
+}
+
+// ---- the state, part by part --------------------------------------------------------------------------------------
+
+function show(state) {
+  live.state = state;
+  live.offset = state.now - Date.now() / 1000;
+  $('broker-away').hidden = state.broker.ok;
+  showReceptor(state.receptor);
+  showVerdict(state);
+  $('windows').replaceChildren(...state.windows.map(windowRow));
+  state.stations.forEach(showStation);
+  showFacts(state);
+  showTimeline(state);
+  showLists(state);
+}
+
+function showReceptor({ status }) {
+  mark($('receptor'), status ?? 'unknown');
+  document.title = `${WORDS[status ?? 'unknown']} · Experimento de disponibilidad`;
+}
+
+function receptorNote({ status, since, setting }) {
+  const parts = [];
+  if (status && since) parts.push(`desde las ${at(since)} (${ago(since, serverNow())})`);
+  if (setting != null) parts.push(`simula estar disponible el ${share.format(setting)} de las veces`);
+  return parts.join(' · ');
+}
+
+function showVerdict({ requirement: { metric, target, verdict, window }, windows }) {
+  mark($('verdict'), verdict);
+  const got = windows.find((each) => each.window === window)?.[metric];
+  const figure = got?.ratio == null ? 'aún no hay consultas' : `${percent(got.ratio)} en ${count(got.total)} consultas`;
+  write($('verdict-note'), `Se exige ${METRICS[metric]} ≥ ${share.format(target)} en los últimos ${WINDOWS[window]}: ${figure}.`);
+  $('target').hidden = got?.ratio == null;
+  if ($('target').hidden) return;
+  const from = 2 * target - 1; // what is required stands in the middle of the scale, 100 % at its right end
+  const zoomed = (value) => Math.max(0, (value - from) / (1 - from));
+  drawInterval($('target').querySelector('.interval'), zoomed(got.low), zoomed(got.ratio), zoomed(got.high));
+  write($('target-low'), `≤ ${share.format(from)}`);
+  write($('target-mark'), `${share.format(target)} exigido`);
+}
+
+function drawInterval(scale, low, ratio, high) {
+  for (const [name, value] of Object.entries({ low, ratio, high })) scale.style.setProperty(`--${name}`, value);
+  return scale;
+}
+
+function windowRow({ window, service, reported, unknown_seconds: unknown }) {
+  const head = make('th', { scope: 'row' }, WINDOWS[window]);
+  if (unknown) head.append(make('small', {}, `${lasting(unknown * 1000)} sin vigilar`));
+  return make('tr', {}, head, ratioCell(service), ratioCell(reported));
+}
+
+function ratioCell({ ratio, low, high, total }) {
+  if (ratio == null) return make('td', { class: 'none' }, 'sin consultas');
+  const range = make('small', {}, `${percent(low).replace(/\s*%/, '')} a ${percent(high)}`);
+  const scale = make('span', { class: 'interval', 'aria-hidden': 'true' }, make('i'), make('b'));
+  return make('td', {}, make('strong', {}, percent(ratio)), range, make('small', {}, `n ${count(total)}`), drawInterval(scale, low, ratio, high));
+}
+
+function showStation(station) {
+  const element = $(`station-${station.id}`);
+  const fill = (name, text) => {
+    const place = element.querySelector(`[data-fill="${name}"]`);
+    if (place) write(place, text);
+  };
+  element.dataset.state = station.state;
+  element.classList.toggle('busy', station.depth > 0);
+  fill('queue', station.queue);
+  fill('depth', count(station.depth));
+  fill('age', station.depth > 0 && station.oldest_ms != null ? `espera ${lasting(station.oldest_ms)}` : '');
+  mark(element.querySelector('.alive'), station.state,
+    station.state === 'up' && station.workers ? `${count(station.workers)} en marcha` : WORDS[station.state]);
+  fill('median', station.median_ms == null ? '' : `mediana ${lasting(station.median_ms)}`);
+}
+
+function showFacts({ broker, outbox, resent, dead_letters: dead }) {
+  const oldest = outbox.size && outbox.oldest_ms != null ? ` (la más antigua, ${lasting(outbox.oldest_ms)})` : '';
+  const facts = [
+    ['Broker', broker.ok ? 'en línea' : 'no responde', !broker.ok],
+    ['Consultas pendientes', count(outbox.size) + oldest, false],
+    ['Reenviadas', count(resent), false],
+    ['Mensajes inválidos', count(dead), dead > 0],
+  ];
+  $('facts').replaceChildren(...facts.map(([name, text, bad]) =>
+    make('div', bad ? { class: 'bad' } : {}, make('dt', {}, name), make('dd', {}, text))));
+}
+
+// ---- lists that keep still while someone reads them -----------------------------------------------------------------
+
+const beingRead = (list) => list.matches(':hover, :focus-within');
+
+function showLists({ checks, logs }) {
+  showChecks(checks);
+  showLogs(logs);
+}
+
+function showChecks(checks) {
+  const body = $('checks');
+  if (beingRead(body)) return;
+  const old = new Map([...body.children].map((row) => [row.dataset.id, row]));
+  body.replaceChildren(...checks.map((check) => old.get(check.id) ?? checkRow(check)));
+  $('strip').replaceChildren(...checks.map(({ status }) => make('li', { class: 'mark', 'data-status': status })).reverse());
+}
+
+function checkRow(check) {
+  const open = make('button', { type: 'button', title: check.id }, at(check.requested));
+  open.addEventListener('click', () => openTrail(check));
+  const bar = make('span', { class: 'spans', 'aria-hidden': 'true' });
+  for (const ms of legs(check.hops)) bar.append(make('i')), bar.lastChild.style.setProperty('--share', ms);
+  const status = make('td', { class: 'mark', 'data-status': check.status }, WORDS[check.status]);
+  return make('tr', { 'data-id': check.id }, make('td', {}, open), status,
+    make('td', { class: 'trail-column' }, bar), make('td', { class: 'number' }, lasting(check.total_ms)));
+}
+
+function showLogs(lines) {
+  if (beingRead($('logs'))) return;
+  $('logs').replaceChildren(...lines.map((line) => {
+    const cut = line.indexOf('] - ') + 1;
+    return make('li', {}, make('span', {}, line.slice(0, cut)), line.slice(cut));
+  }));
+}
+
+// ---- the timeline -----------------------------------------------------------------------------------------------
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+function showTimeline({ timeline, events }) {
+  const times = timeline.available.map((_, index) => timeline.start + index * timeline.step);
+  const tops = times.map(() => 0);
+  const stacked = CLASSES.map((name) => tops.map((top, index) => {
+    tops[index] = top + (timeline[name][index] ?? 0);
+    return tops[index] > top ? tops[index] : null; // a layer of height 0 would shine through at the edge
+  }));
+  live.chart ??= makeChart();
+  live.chart.setData([times, ...stacked.reverse()]); // the tallest is drawn first, the others over it
+  showLegend(live.chart.cursor.idx);
+  $('events').replaceChildren(...events.slice(0, 6).map(({ at: when, kind, text }) =>
+    make('li', { 'data-kind': kind }, make('time', {}, at(when)), ` ${text}`)));
+}
+
+function showLegend(index) {
+  const { timeline } = live.state;
+  const figure = (name) => (index == null ? timeline[name].reduce((sum, n) => sum + n, 0) : timeline[name][index] ?? 0);
+  const total = CLASSES.reduce((sum, name) => sum + figure(name), 0);
+  write($('timeline-note'), index == null
+    ? `${count(total)} en total`
+    : `${count(total)} a las ${at(timeline.start + index * timeline.step)}`);
+  $('legend').replaceChildren(...CLASSES.map((name) =>
+    make('li', { class: 'mark', 'data-status': name }, `${WORDS[name]} `, make('b', {}, count(figure(name))))));
+}
+
+function makeChart() {
+  const box = $('chart');
+  const axis = { stroke: colour('muted'), font: `12px ${getComputedStyle(box).fontFamily}`, grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
+  const bars = uPlot.paths.bars({ size: [0.9], gap: 0 });
+  const series = [...CLASSES].reverse()
+    .map((name) => ({ paths: bars, fill: colour(name === 'available' ? 'calm' : name), width: 0, points: { show: false } }));
+  return new uPlot({
+    width: box.clientWidth, height: 190, legend: { show: false }, series: [{}, ...series],
+    padding: [12, 8, 0, 0],
+    cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
+    scales: { x: { range: () => [serverNow() - 300, serverNow()] }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
+    axes: [
+      { ...axis, incrs: [60], space: 40, size: 30, values: (_, splits) => splits.map((time) => minute.format(time * 1000)) },
+      { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 2e4], space: 36, size: 48, values: (_, splits) => splits.map(count) },
+    ],
+    hooks: { draw: [drawEvents], setCursor: [({ cursor }) => live.state && showLegend(cursor.idx)] },
+  }, [[], ...CLASSES.map(() => [])], box);
+}
+
+function drawEvents({ ctx, bbox, valToPos }) {
+  ctx.save();
+  for (const { at: when, kind } of live.state?.events ?? []) {
+    const x = Math.round(valToPos(when, 'x', true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.strokeStyle = ctx.fillStyle = colour(kind);
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const half = 5 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x - half, bbox.top - 2 * half);
+    ctx.lineTo(x + half, bbox.top - 2 * half);
+    ctx.lineTo(x, bbox.top);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+function redrawChart() {
+  live.chart?.destroy();
+  live.chart = null;
+  if (live.state) showTimeline(live.state);
+}
+
+// ---- one check, sent from here and watched ------------------------------------------------------------------------
+
+const legs = (hops) => hops.slice(1).flatMap((time, index) => (time && hops[index] ? [(time - hops[index]) * 1000] : []));
+const seconds = (iso) => (iso ? Math.floor(Date.parse(iso) / 1000) + Number(/\.\d+/.exec(iso)?.[0] ?? 0) : null);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function ask() {
+  if (live.asking) return;
+  live.asking = true;
+  $('show-trail').hidden = true;
+  STATIONS.forEach((id) => arrive(id, ''));
+  mark($('answer'), 'in_flight', 'Consulta en curso…');
+  try {
+    await follow(await endOfCheck());
+  } catch (error) {
+    mark($('answer'), 'refused', error instanceof TypeError ? 'El monitor no responde.' : error.message);
+  }
+  live.asking = false;
+}
+
+async function endOfCheck() {
+  let response = await fetch('status?wait=10', { cache: 'no-store' });
+  while (response.status === 202) {
+    const { id } = await response.json();
+    await pause(500);
+    response = await fetch(`status/${id}`, { cache: 'no-store' });
+  }
+  const body = await response.json();
+  if (!response.ok) throw new Error(`Rechazada: ${body.detail ?? body.title}`);
+  return { ...body, hops: ['requested', 'relayed', 'answered', 'returned', 'received'].map((hop) => seconds(body.hops[hop])) };
+}
+
+async function follow(check) {
+  const times = legs(check.hops);
+  const total = times.reduce((sum, ms) => sum + ms, 0);
+  if (!calm.matches && total) mark($('answer'), 'in_flight', `Su recorrido, a cámara lenta (×${count(Math.round(TRAVEL_MS / total))})`);
+  arrive('api', at(check.hops[0]));
+  for (const [index, ms] of times.entries()) {
+    await travel(STATIONS[index], STATIONS[index + 1], Math.max(250, (ms / total) * TRAVEL_MS));
+    arrive(STATIONS[index + 1], `+${lasting(ms)}`);
+  }
+  if (check.status !== 'unanswered') {
+    await travel('monitor', 'logs', 400);
+    arrive('logs', 'anotada');
+  }
+  $('token').hidden = true;
+  mark($('answer'), check.status, WORDS[check.status] + (total ? ` en ${lasting(total)}` : ''));
+  $('show-trail').hidden = false;
+  $('show-trail').onclick = () => openTrail(check);
+}
+
+function arrive(id, text) {
+  const station = $(`station-${id}`);
+  station.classList.toggle('reached', text !== '');
+  write(station.querySelector('.arrived'), text);
+}
+
+async function travel(from, to, ms) {
+  if (calm.matches) return;
+  const [flow, start, end] = [$('flow'), ...[from, to].map((id) => $(`station-${id}`).querySelector('.node'))]
+    .map((element) => element.getBoundingClientRect());
+  const beside = end.left >= start.right;
+  const path = beside
+    ? [[start.right, start.top + start.height / 2], [end.left, end.top + end.height / 2]]
+    : [[start.left + 28, start.bottom], [end.left + 28, end.top]];
+  const frames = path.map(([x, y]) => ({ transform: `translate(${x - flow.left}px, ${y - flow.top}px)` }));
+  $('token').hidden = false;
+  await $('token').animate(frames, { duration: ms, easing: 'ease-in-out', fill: 'forwards' }).finished;
+}
+
+// ---- the trail of a check ---------------------------------------------------------------------------------------
+
+function openTrail({ id, status, hops }) {
+  write($('trail-id'), id);
+  mark($('trail-status'), status);
+  $('trail-hops').replaceChildren(...HOPS.flatMap((hop, index) => (hops[index] ? [hopRow(hop, index, hops)] : [])));
+  $('trail').showModal();
+  $('trail-picture').replaceChildren(sequence(hops, $('trail-picture').clientWidth));
+}
+
+function hopRow({ what, where }, index, hops) {
+  const before = hops[index - 1];
+  return make('tr', {},
+    make('th', { scope: 'row' }, `${index + 1}. ${what} `, make('small', {}, where)),
+    make('td', {}, exactly(hops[index])),
+    make('td', { class: 'number' }, before ? `+${lasting((hops[index] - before) * 1000)}` : ''));
+}
+
+function sequence(hops, width) {
+  const step = 52;
+  const height = 64 + step * 4 + 28;
+  const x = (lane) => width * (0.15 + 0.35 * lane);
+  const y = (index) => 64 + step * index;
+  const picture = make('svg:svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': 'Diagrama de secuencia; la tabla siguiente dice lo mismo' });
+  LANES.forEach((name, lane) => picture.append(
+    make('svg:line', { class: 'lane', x1: x(lane), x2: x(lane), y1: 36, y2: height }),
+    make('svg:text', { class: 'lane-name', x: x(lane), y: 22 }, name)));
+  HOPS.forEach(({ lane }, index) => {
+    if (!hops[index]) return;
+    if (index && hops[index - 1]) picture.append(...arrow(x(HOPS[index - 1].lane), y(index - 1), x(lane), y(index), hops[index] - hops[index - 1]));
+    picture.append(make('svg:circle', { class: 'hop', cx: x(lane), cy: y(index), r: 11 }),
+      make('svg:text', { class: 'hop-number', x: x(lane), y: y(index) + 4 }, String(index + 1)));
+  });
+  return picture;
+}
+
+function arrow(x1, y1, x2, y2, took) {
+  const way = Math.sign(x2 - x1);
+  const angle = Math.atan2(y2 - y1, x2 - x1);
+  const [tipX, tipY] = [x2 - 13 * Math.cos(angle), y2 - 13 * Math.sin(angle)];
+  const head = [-0.4, 0.4].map((turn) => `${tipX - 9 * Math.cos(angle + turn)},${tipY - 9 * Math.sin(angle + turn)}`);
+  return [
+    make('svg:line', { class: 'message', x1: x1 + 11 * Math.cos(angle), y1: y1 + 11 * Math.sin(angle), x2: tipX, y2: tipY }),
+    make('svg:polygon', { class: 'head', points: `${tipX},${tipY} ${head.join(' ')}` }),
+    make('svg:text', { class: 'took', x: (x1 + x2) / 2 + 10 * way, y: (y1 + y2) / 2 - 9 }, `+${lasting(took * 1000)}`),
+  ];
+}
+
+// ---- the loop ---------------------------------------------------------------------------------------------------
+
+async function poll() {
+  try {
+    const headers = live.etag ? { 'If-None-Match': live.etag } : {};
+    const response = await fetch('api/state', { cache: 'no-store', headers, signal: AbortSignal.timeout(2500) });
+    if (response.status === 304) {
+      showLists(live.state); // somebody may have stopped reading
+    } else {
+      if (!response.ok) return;
+      live.etag = response.headers.get('ETag');
+      show(await response.json());
+    }
+    live.seen = Date.now();
+  } catch (error) {
+    if (error instanceof TypeError || error.name === 'TimeoutError') return; // no connection: `tick` tells
+    throw error;
+  }
+}
+
+function tick() {
+  const now = Date.now();
+  const stale = now - Math.max(live.seen, live.resumed) > STALE_MS;
+  $('stale').hidden = !stale;
+  document.body.classList.toggle('is-stale', stale);
+  write($('stale-age'), live.seen ? `Datos de ${ago(live.seen / 1000, now / 1000)}.` : 'Todavía no hay datos.');
+  $('link').dataset.link = stale ? 'lost' : live.seen ? 'live' : 'waiting';
+  write($('link'), { lost: 'Sin conexión', live: 'En directo', waiting: 'Conectando…' }[$('link').dataset.link]);
+  if (live.state) write($('receptor-note'), receptorNote(live.state.receptor));
+}
+
+async function loop() {
+  if (!document.hidden) await poll(); // a tab nobody sees costs nothing
+  tick();
+  setTimeout(loop, POLL_MS);
+}
+
+setInterval(tick, POLL_MS); // also while a poll hangs
+
+$('ask').addEventListener('click', ask);
+new ResizeObserver(([{ contentRect }]) => live.chart?.setSize({ width: contentRect.width, height: 190 })).observe($('chart'));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawChart);
+document.addEventListener('visibilitychange', () => { live.resumed = Date.now(); });
+loop();

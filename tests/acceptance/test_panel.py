@@ -1,0 +1,260 @@
+"""The panel, used as a person would use it, in a real Chromium: against a stub that follows a script."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.acceptance.panel_stub import PanelStub
+
+AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
+WIDTHS = (375, 1440)
+SCHEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs Chromium: apt-get install chromium")
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stub() -> Iterator[PanelStub]:
+    stub = PanelStub()
+    stub.start()
+    yield stub
+    stub.stop()
+
+
+class Visit:
+    """Pages opened by a test, and everything the browser complained about on them."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.complaints: list[str] = []
+
+    def open(self, url: str, *, wait_for: str = "#checks tr", width: int = 1440, **context: Any) -> Page:
+        page = self._browser.new_context(viewport={"width": width, "height": 900}, locale="es-CO", **context).new_page()
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(f"{error}"))
+        page.goto(url)
+        page.wait_for_selector(wait_for)
+        return page
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # A refused check or a stopped server is part of some tests, and the browser reports each such request.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def close(self) -> None:
+        for context in self._browser.contexts:
+            context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    visit = Visit(browser)
+    yield visit
+    visit.close()
+    assert visit.complaints == []  # no script error and no breach of the content security policy
+
+
+def serious_faults(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text())  # through the debugger: the page's policy allows no foreign script
+    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})")
+    return [
+        f"{fault['id']}: {[node['html'] for node in fault['nodes']]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def test_the_first_screen_says_state_verdict_and_windows(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+
+    expect(page.locator("#receptor")).to_have_text("Disponible :)")
+    expect(page.locator("#receptor-note")).to_contain_text("simula estar disponible el 90\u00a0% de las veces")
+    expect(page.locator("#verdict")).to_have_text("Cumple")
+    expect(page.locator("#verdict-note")).to_contain_text("servicio ≥ 99\u00a0% en los últimos 5 min")
+    expect(page.locator("#windows tr")).to_have_count(4)
+    expect(page.locator("#windows tr").nth(3)).to_contain_text("90 min sin vigilar")
+    expect(page.locator("#station-callcenter")).to_contain_text("1 en marcha")
+    expect(page.locator("#events li")).to_have_count(3)
+    expect(page.locator("#logs li")).to_have_count(20)
+    expect(page).to_have_title("Disponible :) · Experimento de disponibilidad")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_the_screen_and_is_accessible(stub: PanelStub, visit: Visit, width: int, scheme: Any) -> None:
+    page = visit.open(stub.url, width=width, color_scheme=scheme)
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert serious_faults(page) == []
+
+    page.locator("#checks button").first.click()
+    expect(page.locator("#trail")).to_be_visible()
+    assert page.evaluate("document.querySelector('#trail').scrollWidth <= document.querySelector('#trail').clientWidth")
+    assert serious_faults(page) == []
+
+
+def test_a_check_sent_from_the_button_travels_and_arrives(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    stub.waits = 2  # in flight at first
+
+    page.get_by_role("button", name="Consultar estado").click()
+
+    expect(page.locator("#answer")).to_contain_text("Consulta en curso")
+    expect(page.locator("#token")).to_be_visible()
+    for station in ("platform_request", "callcenter", "platform_callback", "monitor"):
+        expect(page.locator(f"#station-{station} .arrived")).to_contain_text("ms")
+    expect(page.locator("#answer")).to_contain_text("Disponible :) en")
+    expect(page.locator("#token")).to_be_hidden()
+    sent = stub.state["checks"][0]["id"]
+    expect(page.locator("#checks tr").first).to_have_attribute("data-id", sent)
+
+    page.get_by_role("button", name="Ver recorrido").click()
+    expect(page.locator("#trail-id")).to_have_text(sent)
+
+
+def test_whoever_wants_no_motion_gets_the_answer_without_it(stub: PanelStub, visit: Visit) -> None:
+    stub.answer = "unavailable"
+    page = visit.open(stub.url, reduced_motion="reduce")
+
+    page.get_by_role("button", name="Consultar estado").click()
+
+    expect(page.locator("#answer")).to_contain_text("No disponible :( en")
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_refused_check_says_why(stub: PanelStub, visit: Visit) -> None:
+    stub.answer = "refused"
+    page = visit.open(stub.url)
+
+    page.get_by_role("button", name="Consultar estado").click()
+
+    expect(page.locator("#answer")).to_have_text("Rechazada: el broker no responde: TimeoutError")
+
+
+def test_the_trail_of_a_check_opens_and_closes_with_the_keyboard(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    row = page.locator("#checks tr").nth(2)
+
+    row.locator("button").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#trail-id")).to_have_text(stub.state["checks"][2]["id"])
+    expect(page.locator("#trail-hops tr")).to_have_count(5)
+    expect(page.locator("#trail-picture circle")).to_have_count(5)
+    page.keyboard.press("Escape")
+    expect(page.locator("#trail")).to_be_hidden()
+    expect(row.locator("button")).to_be_focused()
+
+
+def test_a_list_keeps_still_while_someone_reads_it(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    page.locator("#checks button").first.focus()
+    first = page.locator("#checks tr").first.get_attribute("data-id")
+
+    stub.change(checks=stub.state["checks"][5:], resent=77)
+
+    expect(page.locator("#facts")).to_contain_text("77")  # the new state has been drawn
+    assert page.locator("#checks tr").first.get_attribute("data-id") == first
+    page.locator("#ask").focus()
+    expect(page.locator("#checks tr").first).to_have_attribute("data-id", stub.state["checks"][0]["id"])
+
+
+def test_a_receptor_that_becomes_unavailable_is_seen(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+
+    stub.change(
+        receptor={"status": "unavailable", "since": time.time(), "setting": 0.0},
+        requirement={**stub.state["requirement"], "verdict": "not_met"},
+    )
+
+    expect(page.locator("#receptor")).to_have_text("No disponible :(")
+    expect(page.locator("#verdict")).to_have_text("No cumple")
+
+
+def test_a_broker_that_is_away_is_said_and_so_is_its_return(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    expect(page.locator("#broker-away")).to_be_hidden()
+
+    stub.change(broker={"ok": False})
+    expect(page.locator("#broker-away")).to_be_visible()
+    assert serious_faults(page) == []
+
+    stub.change(broker={"ok": True})
+    expect(page.locator("#broker-away")).to_be_hidden()
+
+
+def test_stale_figures_are_marked_until_the_monitor_is_back(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+
+    stub.stop()
+    expect(page.locator("#stale")).to_be_visible(timeout=15_000)
+    expect(page.locator("#stale")).to_contain_text("Sin conexión con el monitor. Datos de hace")
+    expect(page.locator("#link")).to_have_text("Sin conexión")
+    assert serious_faults(page) == []
+
+    stub.start()
+    expect(page.locator("#stale")).to_be_hidden(timeout=15_000)
+    expect(page.locator("#link")).to_have_text("En directo")
+
+
+def test_a_state_with_nothing_in_it_yet_is_drawn(stub: PanelStub, visit: Visit) -> None:
+    nothing = {"good": 0, "total": 0, "ratio": None, "low": None, "high": None}
+    stub.change(
+        receptor={"status": None, "since": None, "setting": None},
+        requirement={**stub.state["requirement"], "verdict": "inconclusive", "total": 0},
+        windows=[{**each, "service": nothing, "reported": nothing} for each in stub.state["windows"]],
+        stations=[{**each, "state": "down", "workers": 0, "median_ms": None} for each in stub.state["stations"]],
+        events=[],
+        checks=[],
+        logs=[],
+    )
+    page = visit.open(stub.url, wait_for="#windows tr")
+
+    expect(page.locator("#receptor")).to_have_text("Sin datos todavía")
+    expect(page.locator("#verdict")).to_have_text("No concluyente")
+    expect(page.locator("#verdict-note")).to_contain_text("aún no hay consultas")
+    expect(page.locator("#station-monitor")).to_contain_text("Parado")
+    assert serious_faults(page) == []
+
+
+def test_an_unchanged_state_is_not_sent_again(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+
+    with page.expect_response(lambda response: response.url.endswith("/api/state") and response.status == 304):
+        pass
+
+    expect(page.locator("#link")).to_have_text("En directo")
+
+
+def test_a_tab_nobody_sees_asks_nothing(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    page.clock.install()
+    page.reload()  # starts anew under the clock that the test turns
+    page.wait_for_selector("#checks tr")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    before = stub.polls
+
+    page.clock.run_for(60_000)
+
+    assert stub.polls == before
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    with page.expect_response("**/api/state"):
+        page.clock.run_for(1_500)
+    expect(page.locator("#stale")).to_be_hidden()
