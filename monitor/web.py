@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, json, jsonify, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from comun.errors import AcceptanceUncertain, MalformedMessage, StoreUnavailable, SuiteError
@@ -101,11 +102,19 @@ def problem(error: Exception) -> Response:
     return response
 
 
-def _accepted(check_id: str, code: int = 200, **extra: Any) -> Response:
-    response = jsonify(status=ACCEPTED, id=check_id, **extra)
-    response.status_code = code
-    response.headers["Location"] = f"/status/{check_id}"
-    return response
+class _Plain(Response):
+    """A response whose headers need no rework: Werkzeug's costs 25 µs of the 90 a check takes here (decision 0007)."""
+
+    def get_wsgi_headers(self, environ: object) -> Headers:
+        """Return the headers as they are."""
+        return self.headers
+
+
+def _accepted(check_id: str) -> Response:
+    body = f'{{"status":"{ACCEPTED}","id":"{check_id}"}}\n'.encode()
+    length, location = str(len(body)), f"/status/{check_id}"
+    headers = [("Content-Type", "application/json"), ("Content-Length", length), ("Location", location)]
+    return _Plain(body, 200, headers)
 
 
 def _answer(check_id: str, check: Check | None) -> Response:
