@@ -1,0 +1,72 @@
+"""What the supervisor asks the running suite: is it ready, does it progress, is there work left."""
+
+import http.client
+import socket
+import time
+from contextlib import suppress
+from typing import NamedTuple, cast
+from urllib.parse import urlsplit
+
+from comun import heartbeat, store
+from comun.errors import StoreUnavailable
+from comun.messages import QUEUES
+from comun.outbox import Outbox
+
+
+class Work(NamedTuple):
+    """What there is to do and what was done."""
+
+    waiting: dict[str, int]  # queue: messages in it
+    done: dict[int, int]  # pid of a worker on this host: messages it has taken
+
+
+class Probes:
+    """Each method asks once and returns within about two seconds; "no answer" is an answer."""
+
+    def __init__(self, broker_url: str, url: str) -> None:
+        self._store = store.connect(broker_url)
+        self._outbox = Outbox(self._store)
+        self._address = urlsplit(url)
+
+    def broker_answers(self, _pid: int = 0) -> bool:
+        """Tell whether the broker answers PING, which it does once its data are loaded."""
+        with suppress(StoreUnavailable), store.translated():
+            return bool(self._store.ping())
+        return False
+
+    def worker_beats(self, pid: int) -> bool:
+        """Tell whether the worker with this pid has said that it consumes."""
+        with suppress(StoreUnavailable):
+            return pid in self._beats()
+        return False
+
+    def api_is_ready(self, _pid: int = 0) -> bool:
+        """Tell whether `GET /health/ready` answers 200."""
+        connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=2)
+        try:
+            connection.request("GET", "/health/ready")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def in_flight(self) -> int | None:
+        """Count the checks that have not ended; None when the broker does not answer."""
+        with suppress(StoreUnavailable):
+            return self._outbox.size()
+        return None
+
+    def work(self) -> Work | None:
+        """Return what waits and what was done; None when the broker does not answer."""
+        with suppress(StoreUnavailable), store.translated():
+            pipe = self._store.pipeline(transaction=False)
+            for queue in QUEUES:
+                pipe.llen(queue)
+            lengths = cast("list[int]", pipe.execute())
+            return Work(dict(zip(QUEUES, lengths, strict=True)), self._beats())
+        return None
+
+    def _beats(self) -> dict[int, int]:
+        beats = heartbeat.alive(self._store, time.time())
+        return {beat["pid"]: beat["done"] for beat in beats if beat["host"] == socket.gethostname()}

@@ -1,0 +1,122 @@
+"""What runs now: `var/up.json` says it, `var/up.lock` proves it; commands of other terminals read both here."""
+
+import json
+import os
+import stat
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from comun.errors import SuiteError
+from comun.settings import Settings
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Process(NamedTuple):
+    """One supervised process."""
+
+    pid: int | None
+    state: str  # starting, ready or stopped
+    since: float  # epoch seconds at which the state began
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where the suite is; `pid` is None when none is supervised here and the settings are the best guess."""
+
+    url: str
+    broker_url: str
+    logs_dir: Path
+    pid: int | None = None  # the supervisor's
+    started: float = 0.0  # epoch seconds
+    processes: dict[str, Process] = field(default_factory=dict)
+
+
+def find(settings: Settings) -> Running:
+    """Return the suite that is up for this VAR_DIR, or what the settings say when none is."""
+    running = supervised(settings.var_dir)
+    return running or Running(url_of(settings), settings.broker_url, settings.logs_dir.resolve())
+
+
+def supervised(var_dir: Path) -> Running | None:
+    """Return the suite that a supervisor keeps up in this directory, or None.
+
+    Raises SuiteError when it belongs to another user.
+    """
+    try:
+        known = json.loads(_board(var_dir).read_text())
+        lock = take_lock(var_dir)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise SuiteError(f"No se puede leer {_board(var_dir)}: {exc.strerror}") from exc
+    if lock is not None:  # nobody holds it: the file is what a killed supervisor left behind
+        os.close(lock)
+    if lock is not None or not is_alive(known["pid"]):
+        return None
+    known["logs_dir"] = Path(known["logs_dir"])
+    known["processes"] = {name: Process(**values) for name, values in known["processes"].items()}
+    return Running(**known)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process of that number exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, but there
+    return True
+
+
+def publish(var_dir: Path, running: Running) -> None:
+    """Write the file in one step, for its owner only: the broker's address has the password in it."""
+    values = asdict(running) | {"logs_dir": str(running.logs_dir)}
+    values["processes"] = {name: process._asdict() for name, process in running.processes.items()}
+    write_private(_board(var_dir), json.dumps(values, indent=1))
+
+
+def withdraw(var_dir: Path) -> None:
+    """Remove the file."""
+    _board(var_dir).unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step with one that only its owner can read."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def take_lock(var_dir: Path) -> int | None:
+    """Take the directory's lock and return its descriptor, or None if somebody has it.
+
+    Every child inherits the descriptor, so the lock is free only when the supervisor *and* all it started are gone:
+    two brokers on one data directory would ruin it. That is why this is flock(2) and no lock library: those
+    drop their lock in a forked child on purpose.
+    """
+    descriptor = os.open(var_dir / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def url_of(settings: Settings) -> str:
+    """Return the monitor's address as a client on this machine types it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.monitor_host, settings.monitor_host)  # noqa: S104 - compared
+    return f"http://[{host}]:{settings.monitor_port}" if ":" in host else f"http://{host}:{settings.monitor_port}"
+
+
+def _board(var_dir: Path) -> Path:
+    return var_dir / "up.json"

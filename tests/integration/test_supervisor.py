@@ -1,0 +1,281 @@
+"""The supervisor over small shell programs instead of the suite's processes."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from experimento import supervisor as module
+from experimento.console import Console
+from experimento.exits import Exit
+from experimento.plan import API, BROKER, LOGS, WORKERS, ChildSpec
+from experimento.probes import Work
+from experimento.running import Running, supervised, take_lock
+from experimento.supervisor import Supervisor
+from tests.helpers import is_gone, wait_until
+
+STAYS = "trap 'echo adiós; exit 0' TERM; echo hola; while :; do sleep 0.02; done"
+STUBBORN = "trap '' TERM; while :; do sleep 0.02; done"
+DIES = "echo 'falta un módulo'; exit 3"
+
+
+class Quiet:
+    """An observer with nothing to tell."""
+
+    def in_flight(self) -> int | None:
+        return 0
+
+    def work(self) -> Work | None:
+        return Work({}, {})
+
+
+def shell(name: str, script: str, stage: int = WORKERS, *, queue: str | None = None) -> ChildSpec:
+    return ChildSpec(name, ("/bin/sh", "-c", script), stage, ready=lambda pid: True, queue=queue)
+
+
+class Stage:
+    """One run of a supervisor, and what a test does meanwhile."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.var_dir = tmp_path
+        self.seen: set[int] = set()
+
+    def run(
+        self,
+        specs: Sequence[ChildSpec],
+        meanwhile: Callable[[], Awaitable[None]],
+        observer: module.Observer | None = None,
+    ) -> Exit:
+        return asyncio.run(self._run(specs, meanwhile, observer or Quiet()))
+
+    async def _run(
+        self, specs: Sequence[ChildSpec], meanwhile: Callable[[], Awaitable[None]], observer: module.Observer
+    ) -> Exit:
+        lock = take_lock(self.var_dir)
+        assert lock is not None
+        with (self.var_dir / "output.txt").open("wb") as output:
+            supervisor = Supervisor(
+                specs,
+                console=Console(output.fileno()),
+                observer=observer,
+                board=Running("http://127.0.0.1:1", "redis://127.0.0.1:1/0", self.var_dir),
+                var_dir=self.var_dir,
+                environment=dict(os.environ),
+                lock=lock,
+                welcome=lambda seconds: "Todo listo.",
+            )
+            running = asyncio.create_task(supervisor.run())
+            await meanwhile()
+            result = await running
+        os.close(lock)
+        assert supervised(self.var_dir) is None
+        wait_until(lambda: all(is_gone(pid) for pid in self.seen), timeout=5)  # init reaps what is swept
+        return result
+
+    def output(self) -> str:
+        return (self.var_dir / "output.txt").read_text()
+
+    def pid(self, name: str) -> int | None:
+        """The process's number once it is ready."""
+        running = supervised(self.var_dir)
+        process = running.processes.get(name) if running else None
+        if process is None or process.state != "ready" or process.pid is None:
+            return None
+        self.seen.add(process.pid)
+        return process.pid
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+async def until(condition: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, condition
+        await asyncio.sleep(0.01)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_all_start_and_ctrl_c_ends_them_in_order(stage: Stage) -> None:
+    async def meanwhile() -> None:
+        await until(lambda: "Todo listo." in stage.output())
+        assert all(stage.pid(name) for name in ("broker", "logs", "platform", "api"))
+        interrupt()
+
+    specs = [
+        shell("broker", STAYS, BROKER),
+        shell("logs", STAYS, LOGS),
+        shell("platform", STAYS),
+        shell("api", STAYS, API),
+    ]
+    assert stage.run(specs, meanwhile) is Exit.MET
+    lines = stage.output().splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("│ adiós")] == ["api", "platform", "logs", "broker"]
+    assert next(line.split()[0] for line in lines if line.endswith("│ hola")) == "broker"
+
+
+def test_nothing_starts_before_the_broker_is_ready(stage: Stage) -> None:
+    opened = stage.var_dir / "opened"
+    broker = ChildSpec("broker", ("/bin/sh", "-c", STAYS), BROKER, ready=lambda pid: opened.exists())
+
+    async def meanwhile() -> None:
+        await until(lambda: "broker     │ hola" in stage.output())
+        await asyncio.sleep(5 * module.LOOK)  # time in which the others would start
+        assert "platform   │ hola" not in stage.output()
+        opened.touch()
+        await until(lambda: stage.pid("platform"))
+        interrupt()
+
+    stage.run([broker, shell("platform", STAYS)], meanwhile)
+
+
+def test_a_process_that_is_killed_starts_again_at_once(stage: Stage) -> None:
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("platform"))
+        first = stage.pid("platform")
+        assert first
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: stage.pid("platform") not in (None, first))
+        interrupt()
+
+    assert stage.run([shell("platform", STAYS)], meanwhile) is Exit.MET
+    assert "«platform» ha terminado (señal SIGKILL). Se reinicia." in stage.output()
+    assert "«platform» vuelve a estar listo." in stage.output()
+
+
+def test_what_a_dead_process_leaves_behind_is_swept(stage: Stage) -> None:
+    note = stage.var_dir / "grandchild"
+    script = f"(while :; do sleep 0.02; done) & echo $! > {note}; wait"
+
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("api") and note.exists() and note.read_text().strip())
+        grandchild, main = int(note.read_text()), stage.pid("api")
+        assert main
+        os.kill(main, signal.SIGKILL)
+        await until(lambda: is_gone(grandchild))
+        await until(lambda: stage.pid("api") not in (None, main))
+        stage.seen.add(int(note.read_text()))
+        interrupt()
+
+    stage.run([shell("api", script, API)], meanwhile)
+
+
+def test_a_crash_loop_stops_everything_loudly(stage: Stage) -> None:
+    async def nothing() -> None:
+        pass
+
+    assert stage.run([shell("logs", STAYS, LOGS), shell("platform", DIES)], nothing) is Exit.UNAVAILABLE
+    assert stage.output().count("platform   │ falta un módulo") == 5
+    assert "¡SE DETIENE TODO! «platform» ha terminado 5 veces seguidas" in stage.output()
+    assert "logs       │ adiós" in stage.output()
+
+
+def test_a_second_ctrl_c_kills_what_does_not_end(stage: Stage) -> None:
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("platform"))
+        interrupt()
+        await until(lambda: "Deteniendo en orden" in stage.output())
+        interrupt()
+
+    assert stage.run([shell("platform", STUBBORN)], meanwhile) is Exit.INTERRUPTED
+
+
+def test_a_process_that_does_not_end_in_time_is_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.2)
+
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("platform"))
+        interrupt()
+
+    assert stage.run([shell("platform", STUBBORN)], meanwhile) is Exit.MET
+    assert "«platform» no termina" in stage.output()
+
+
+def test_workers_go_on_until_no_check_is_in_flight(stage: Stage) -> None:
+    class Busy(Quiet):
+        left = 3
+
+        def in_flight(self) -> int | None:
+            self.left -= 1
+            assert "platform   │ adiós" not in stage.output()
+            return max(0, self.left)
+
+    busy = Busy()
+
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("api") and stage.pid("platform"))
+        interrupt()
+
+    assert stage.run([shell("platform", STAYS), shell("api", STAYS, API)], meanwhile, busy) is Exit.MET
+    assert busy.left <= 0
+
+
+@pytest.mark.parametrize(("left", "text"), [(7, "7 consultas quedan sin terminar"), (None, "No se sabe cuántas")])
+def test_waiting_for_checks_in_flight_is_bounded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, left: int | None, text: str
+) -> None:
+    monkeypatch.setattr(module, "DRAIN", 0.2)
+
+    class Stuck(Quiet):
+        def in_flight(self) -> int | None:
+            return left
+
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("api"))
+        interrupt()
+
+    assert stage.run([shell("api", STAYS, API)], meanwhile, Stuck()) is Exit.MET
+    assert text in stage.output()
+
+
+def test_a_worker_that_hangs_is_killed_and_starts_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WATCH", 0.01)
+    monkeypatch.setattr("experimento.policy.HANG", 0.1)
+
+    class Hanging(Quiet):
+        def work(self) -> Work | None:
+            first = not self.restarted()
+            return Work({"platform": 4}, {}) if first else Work({"platform": 0}, {})
+
+        def restarted(self) -> bool:
+            return "se mata para que empiece de nuevo" in stage.output()
+
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("platform"))
+        first = stage.pid("platform")
+        await until(lambda: stage.pid("platform") not in (None, first))
+        interrupt()
+
+    stage.run([shell("platform", STAYS, queue="platform")], meanwhile, Hanging())
+    assert "«platform» no avanza" in stage.output()
+    assert "tiene 4 mensajes en su cola" in stage.output()
+
+
+def test_a_command_that_cannot_start_ends_everything(stage: Stage) -> None:
+    async def nothing() -> None:
+        pass
+
+    broken = ChildSpec("api", ("/no/such/program",), API, ready=lambda pid: True)
+    with pytest.raises(FileNotFoundError):
+        stage.run([shell("logs", STAYS, LOGS), broken], nothing)
+
+
+def test_thousands_of_lines_come_through_whole(stage: Stage) -> None:
+    async def meanwhile() -> None:
+        await until(lambda: stage.output().count("fin\n") == 2)
+        interrupt()
+
+    script = "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo línea $i; done; echo fin; " + STAYS
+    stage.run([shell("logs", script), shell("platform", script)], meanwhile)
+    for name in ("logs", "platform"):
+        lines = [line.split(" │ ")[1] for line in stage.output().splitlines() if line.startswith(name)]
+        assert lines[:5000] == [f"línea {number}" for number in range(1, 5001)]

@@ -1,0 +1,55 @@
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experimento.console import LONGEST_LINE, Console, Prefixer
+
+
+def test_each_line_gets_the_name_of_its_process() -> None:
+    assert Prefixer(b"api | ").feed(b"one\ntwo\n") == b"api | one\napi | two\n"
+
+
+@given(st.lists(st.sampled_from([b"a", b"b\n", b"\n", "é".encode(), b"c\r"]), max_size=30), st.integers(1, 7))
+def test_lines_come_out_whole_and_in_order_however_the_stream_is_cut(pieces: list[bytes], size: int) -> None:
+    stream = b"".join(pieces)
+    prefixer = Prefixer(b"> ")
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+    outputs = [prefixer.feed(chunk) for chunk in chunks] + [prefixer.end()]
+    assert all(output == b"" or output.endswith(b"\n") for output in outputs)
+    lines = stream.split(b"\n")
+    expected = b"".join(b"> " + line + b"\n" for line in (lines if lines[-1] else lines[:-1]))
+    assert b"".join(outputs) == expected
+
+
+def test_a_line_without_end_does_not_fill_the_memory() -> None:
+    prefixer = Prefixer(b"> ")
+    assert prefixer.feed(b"x" * LONGEST_LINE) == b""
+    assert prefixer.feed(b"yz") == b"> " + b"x" * LONGEST_LINE + b"yz\n"
+    assert prefixer.end() == b""
+
+
+def test_without_a_terminal_there_are_no_colours() -> None:
+    read, write = os.pipe()
+    console = Console(write)
+    console.say("Todo listo.")
+    console.write(console.prefixer("logs").feed(b"hola\n"))
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as reader:
+        assert reader.read() == "suite      │ Todo listo.\nlogs       │ hola\n"
+
+
+def test_on_a_terminal_each_process_has_its_colour() -> None:
+    terminal, write = os.openpty()
+    console = Console(write)
+    marked = [console.prefixer(name).feed(b"x\n") for name in ("logs", "api")]
+    os.close(write)
+    os.close(terminal)
+    assert [line.split(b"m")[0] for line in marked] == [b"\x1b[36", b"\x1b[33"]
+
+
+def test_a_reader_that_went_away_stops_nothing() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    Console(write).say("nadie lo lee")
+    os.close(write)

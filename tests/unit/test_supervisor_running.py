@@ -1,0 +1,66 @@
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from comun.settings import Settings
+from experimento.running import Process, Running, find, publish, supervised, take_lock, withdraw
+
+HERE = Running(
+    url="http://127.0.0.1:8080",
+    broker_url="redis://:secret@127.0.0.1:7000/0",
+    logs_dir=Path("/logs"),
+    pid=os.getpid(),
+    started=1.5,
+    processes={"api": Process(12, "ready", 2.5, 1)},
+)
+
+
+def test_without_a_suite_the_settings_are_the_best_guess(tmp_path: Path) -> None:
+    settings = Settings(var_dir=tmp_path / "nowhere", logs_dir=tmp_path, monitor_port=8080)
+    assert find(settings) == Running("http://127.0.0.1:8080", settings.broker_url, tmp_path)
+
+
+def test_a_suite_that_is_up_is_found_as_it_was_published(tmp_path: Path) -> None:
+    take_lock(tmp_path)
+    publish(tmp_path, HERE)
+    assert find(Settings(var_dir=tmp_path)) == HERE
+
+
+def test_the_address_with_the_password_is_for_its_owner_only(tmp_path: Path) -> None:
+    publish(tmp_path, HERE)
+    assert stat.S_IMODE((tmp_path / "up.json").stat().st_mode) == 0o600
+
+
+def test_what_a_killed_supervisor_left_behind_is_no_suite(tmp_path: Path) -> None:
+    publish(tmp_path, HERE)  # and nobody holds the lock
+    assert supervised(tmp_path) is None
+    assert take_lock(tmp_path) is not None  # looking did not keep it
+
+
+def test_while_the_children_of_a_killed_supervisor_end_there_is_no_suite_and_no_lock(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    take_lock(tmp_path)  # a child still has it
+    publish(tmp_path, Running(HERE.url, HERE.broker_url, HERE.logs_dir, pid=dead.pid))
+    assert supervised(tmp_path) is None
+    assert take_lock(tmp_path) is None
+
+
+def test_a_suite_that_ended_is_not_found(tmp_path: Path) -> None:
+    take_lock(tmp_path)
+    publish(tmp_path, HERE)
+    withdraw(tmp_path)
+    withdraw(tmp_path)
+    assert supervised(tmp_path) is None
+
+
+def test_the_lock_is_held_until_the_last_child_is_gone(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path)
+    assert lock is not None
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock,))
+    os.close(lock)  # the supervisor ends, however it does
+    assert take_lock(tmp_path) is None
+    child.communicate(b"\n")
+    assert take_lock(tmp_path) is not None
