@@ -1,6 +1,7 @@
 """The one place that reads the environment: a frozen object, every value checked when it is made."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -33,6 +34,40 @@ def _url(text: str) -> str:
     return text
 
 
+def _http(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("una dirección http://… o https://…")
+    return text
+
+
+def _duration(low: float, high: float) -> Callable[[str], float]:
+    """Parse seconds, also written `500ms`, `5s`, `2m` or `1h`; 0 is always allowed and means never."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
+
+    def parse(text: str) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", text)
+        value = float(match[1]) * units[match[2] or "s"] if match else -1.0
+        if value and not low <= value <= high:
+            raise ValueError(f"0 (nunca) o un tiempo entre {low:g}s y {high:g}s, como 5s, 2m o 1h")
+        return value
+
+    return parse
+
+
+def _yes_or_no(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "sí": True, "si": True}
+    known |= {"0": False, "false": False, "no": False}
+    if text.lower() not in known:
+        raise ValueError("sí o no")
+    return known[text.lower()]
+
+
+def _token(text: str) -> str:
+    if len(text) < 16 or not all("!" <= character <= "~" for character in text):
+        raise ValueError("un texto secreto de 16 caracteres ASCII o más, sin espacios")
+    return text
+
+
 def setting(variable: str, default: T, parse: Callable[[str], Any] = str) -> T:
     """Declare a field of `Settings`: its environment variable, its default and its parser.
 
@@ -55,6 +90,16 @@ class Settings:
     max_in_flight: int = setting("MONITOR_MAX_IN_FLIGHT", 100_000, _between(int, 1, 10_000_000))
     resend_grace: float = setting("MONITOR_RESEND_GRACE", 3.0, _between(float, 0.1, 3_600))
     resend_limit: int = setting("MONITOR_RESEND_LIMIT", 10, _between(int, 1, 1_000))
+    monitor_target: float = setting("MONITOR_TARGET", 0.99, _between(float, 0, 1))
+    monitor_interval: float = setting("MONITOR_INTERVAL", 0.0, _duration(0.1, 3_600))
+    monitor_token: str = setting("MONITOR_TOKEN", "", _token)
+    monitor_allow_public: bool = setting("MONITOR_ALLOW_PUBLIC", False, _yes_or_no)
+    traces_url: str = setting("MONITOR_TRACES_URL", "", _http)
+    alert_webhook: str = setting("ALERT_WEBHOOK", "", _http)
+    alert_command: str = setting("ALERT_COMMAND", "")
+    alert_failures: int = setting("ALERT_FAILURES", 10, _between(int, 1, 1_000))
+    alert_successes: int = setting("ALERT_SUCCESSES", 3, _between(int, 1, 1_000))
+    alert_reminder: float = setting("ALERT_REMINDER", 3_600.0, _duration(1, 604_800))
     results_kept: int = setting("MONITOR_RESULTS_KEPT", 100_000, _between(int, 100, 100_000_000))
     receptor_availability: float = setting("RECEPTOR_AVAILABILITY", 0.9, _between(float, 0, 1))
     receptor_seed: int = setting("RECEPTOR_SEED", 0, _between(int, 0, 2**63 - 1))
@@ -72,7 +117,8 @@ class Settings:
                 try:
                     values[item.name] = item.metadata["parse"](text)
                 except ValueError as exc:
-                    shown = "***" if "TOKEN" in variable or "URL" in variable else text
+                    secret = any(word in variable for word in ("TOKEN", "URL", "WEBHOOK"))
+                    shown = "***" if secret else text
                     raise ConfigurationError(f"{variable}={shown}: debe ser {exc}") from None
         return cls(**values)
 

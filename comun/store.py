@@ -18,6 +18,17 @@ LEADER = "suite:leader"  # string with expiry: who re-sends
 RESULTS = "suite:results:"  # + second: hash: id → status and trail
 RESULTS_COUNT = "suite:results-count"  # string: results kept in all buckets
 RESULTS_INDEX = "suite:results-index"  # sorted set: second → second, the result buckets that exist
+BUCKETS = "suite:buckets:"  # + level:chunk: string of 32-bit counters, see monitor/buckets.py
+LEGS = "suite:legs:"  # + minute: string of 32-bit counters: a latency histogram for each leg of the way
+TOTALS = "suite:totals"  # hash: what has been counted since the store exists, by name
+RECENT = "suite:recent"  # list: the checks that ended last, newest first; + :status: those of one class
+EVENTS = "suite:events"  # list of JSON, newest first: flips, restarts, faults
+ALERTS = "suite:alerts"  # list of JSON, newest first: alerts still to be delivered
+RECEPTOR = "suite:receptor"  # string, JSON: what the monitor believes of the receptor
+RECEPTOR_SETTING = "suite:receptor-setting"  # string: the availability that the receptor simulates
+WATCHER = "suite:watcher"  # string with expiry: who watches and sends checks by itself
+WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watched
+QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds
 
 _NOT_NOW = (
     redis.ConnectionError,

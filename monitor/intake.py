@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable
 
 from comun.bus import Bus
-from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable
+from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
 from comun.ids import new_id, requested_at
 from comun.messages import QUEUES, Hop, Route, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
+from monitor.tally import Tally
 
 log = logging.getLogger(__name__)
 BATCH = 1_000  # checks in one message at the most
@@ -35,10 +36,11 @@ class _Group:
 class Intake:
     """Accepts checks for the threads of one API process and publishes them from one background thread."""
 
-    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox) -> None:
+    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, tally: Tally) -> None:
         self._settings = settings
         self._bus = bus
         self._outbox = outbox
+        self._tally = tally
         self._publisher = Publisher(bus)
         self._open = _Group()
         self._joining = threading.Lock()
@@ -51,8 +53,12 @@ class Intake:
         Raises Overloaded beyond the limit of checks in flight, and AcceptanceUncertain if the broker stayed
         away for the request budget.
         """
-        self._refuse_overload()
         check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
+        try:
+            self._refuse_overload()
+        except SuiteError:
+            self._tally.refused([check_id])
+            raise
         with self._joining:
             group = self._open
             group.ids.append(check_id)
@@ -88,6 +94,9 @@ class Intake:
                 group.done.set()
         if group.error is None:
             self._publisher.put(group.ids)
+            self._tally.accepted(group.ids)
+        else:
+            self._tally.refused(group.ids)
 
     def _refuse_overload(self) -> None:
         limit = self._settings.max_in_flight

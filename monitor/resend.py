@@ -14,6 +14,7 @@ from comun.ids import requested_at
 from comun.messages import QUEUES, Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
 from comun.settings import Settings
+from monitor.figures import Figures
 from monitor.results import Results
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,12 @@ def decide(pending: Sequence[Pending], *, latest_ended: int, idle: bool, grace: 
 class Resender:
     """The loop around `decide`, in a thread of the monitor worker."""
 
-    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, results: Results) -> None:
+    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, results: Results, figures: Figures) -> None:
         self._settings = settings
         self._bus = bus
         self._outbox = outbox
         self._results = results
+        self._figures = figures
         self._name = uuid.uuid4().hex
         self._idle_since: float | None = None
 
@@ -92,6 +94,7 @@ class Resender:
             self._outbox.postpone({check.id: now + backoff(check.attempts + 1, grace) for check in decision.resend})
             ids = [check.id for check in decision.resend]
             self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
+            self._figures.count({}, {"resent": len(ids)})
             log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
         if decision.abandon:
             self._abandon([check.id for check in decision.abandon], now)

@@ -1,0 +1,150 @@
+"""Buckets (pure): where a second's, minute's or hour's counters are kept, and which ones make up any span of time."""
+
+import sys
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from monitor.latency import BINS
+
+
+class Count(IntEnum):
+    """The counters of a bucket; the first three are numbered like `Status`. Latency bins follow them."""
+
+    UNAVAILABLE = 0  # ended: the receptor said that it is not available
+    AVAILABLE = 1  # ended: the receptor said that it is available
+    UNANSWERED = 2  # ended without an answer
+    ACCEPTED = 3  # taken in by the API (or made by the monitor itself)
+    REFUSED = 4  # answered 503 by the API
+    WATCHED = 5  # seconds in which the monitor was at work; the rest of the time is unknown
+
+
+WIDTH = len(Count) + BINS  # counters in a bucket, unsigned 32-bit, big-endian
+
+
+class Level(NamedTuple):
+    """One resolution; `slots` buckets share a string in the store, which expires `kept` seconds after its end."""
+
+    letter: str
+    seconds: int
+    slots: int
+    kept: int
+
+
+SECOND = Level("s", 1, 60, 3_600)
+MINUTE = Level("m", 60, 60, 2 * 86_400)
+HOUR = Level("h", 3_600, 24, 400 * 86_400)
+LEVELS = (SECOND, MINUTE, HOUR)
+
+
+class Span(NamedTuple):
+    """Buckets of one level, from `first` to before `last` (numbered from the epoch)."""
+
+    level: Level
+    first: int
+    last: int
+
+
+class Chunk(NamedTuple):
+    """A string of `slots` buckets."""
+
+    level: Level
+    number: int
+
+    @property
+    def expires(self) -> int:
+        """The epoch second from which it is no longer needed."""
+        return (self.number + 1) * self.level.slots * self.level.seconds + self.level.kept
+
+
+Increments = dict[int, dict[int, int]]  # second (epoch) → counter → how many more
+Counters = dict[Chunk, dict[int, int]]  # chunk → place of the counter in it → how many more
+
+
+def placed(increments: Mapping[int, Mapping[int, int]]) -> Counters:
+    """Tell which counters of which chunks grow, on every level."""
+    counters: Counters = defaultdict(lambda: defaultdict(int))
+    for second, more in increments.items():
+        for level in LEVELS:
+            number, slot = divmod(second // level.seconds, level.slots)
+            places = counters[Chunk(level, number)]
+            for counter, count in more.items():
+                places[slot * WIDTH + counter] += count
+    return counters
+
+
+def cover(start: int, end: int, now: int) -> list[Span]:
+    """Return the fewest spans that make up [start, end), epoch seconds.
+
+    An edge too old for its level's retention is moved outwards to the next coarser bucket.
+    """
+    start, end = _kept(start, now, up=False), _kept(end, now, up=True)
+    spans: list[Span] = []
+    for level, coarser in ((SECOND, MINUTE), (MINUTE, HOUR)):
+        first_whole, last_whole = -(-start // coarser.seconds), end // coarser.seconds
+        if first_whole >= last_whole:
+            return [*spans, *_span(level, start, end)]
+        spans += _span(level, start, first_whole * coarser.seconds)
+        spans += _span(level, last_whole * coarser.seconds, end)
+        start, end = first_whole * coarser.seconds, last_whole * coarser.seconds
+    return [*spans, *_span(HOUR, start, end)]
+
+
+def finest(start: int, now: int) -> Level:
+    """Return the finest level that still holds `start`."""
+    return next((level for level in (SECOND, MINUTE) if start >= now - level.kept), HOUR)
+
+
+def chunks_of(spans: Iterable[Span]) -> list[Chunk]:
+    """Return the chunks that hold the spans, each once."""
+    return list(
+        dict.fromkeys(
+            Chunk(level, number)
+            for level, first, last in spans
+            for number in range(first // level.slots, (last - 1) // level.slots + 1)
+        )
+    )
+
+
+def unpack(raw: bytes | None, level: Level) -> Sequence[int]:
+    """Decode a chunk; what was never counted is 0."""
+    counters = array("I", (raw or b"").ljust(level.slots * WIDTH * 4, b"\0"))
+    if sys.byteorder == "little":
+        counters.byteswap()
+    return counters
+
+
+def rows(span: Span, chunks: Mapping[Chunk, Sequence[int]]) -> Iterable[Sequence[int]]:
+    """Yield the span's counters, a sequence of WIDTH for each run of buckets in one chunk."""
+    level, first, last = span
+    for number in range(first // level.slots, (last - 1) // level.slots + 1):
+        base = number * level.slots
+        yield chunks[Chunk(level, number)][
+            (max(first, base) - base) * WIDTH : (min(last, base + level.slots) - base) * WIDTH
+        ]
+
+
+def total(spans: Iterable[Span], chunks: Mapping[Chunk, Sequence[int]], width: int = WIDTH) -> list[int]:
+    """Add up the first `width` counters over all the spans' buckets."""
+    sums = [0] * width
+    for span in spans:
+        for run in rows(span, chunks):
+            for counter in range(width):
+                sums[counter] += sum(run[counter::WIDTH])
+    return sums
+
+
+def series(span: Span, chunks: Mapping[Chunk, Sequence[int]], counter: int) -> list[int]:
+    """Return one counter's value in each bucket of the span."""
+    return [count for run in rows(span, chunks) for count in run[counter::WIDTH]]
+
+
+def _kept(edge: int, now: int, *, up: bool) -> int:
+    size = finest(edge, now).seconds
+    return (-(-edge // size) if up else edge // size) * size
+
+
+def _span(level: Level, start: int, end: int) -> list[Span]:
+    return [Span(level, start // level.seconds, end // level.seconds)] if end > start else []

@@ -1,0 +1,137 @@
+"""Figures: the adapter that counts in the store, a few commands a batch, and reads the counters back.
+
+`commands` is what `Results.settle` runs for ended checks, `Tally` counts requests, and panel, API and metrics
+read. Memory is bounded whatever the load: see docs/operations.md.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+import redis
+from redis.client import NEVER_DECODE, Pipeline
+
+from comun import store
+from comun.messages import Check, Status
+from monitor.aggregate import LEGS, aggregate
+from monitor.buckets import Chunk, Increments, placed, unpack
+from monitor.latency import BINS
+from monitor.results import Command, pack
+from monitor.results import unpack as unpack_result
+
+RECENT = 200  # ended checks kept for the panel and the alerts, and of each class for /api/checks
+LEGS_KEPT = 180  # seconds a minute's medians are kept after its start
+GROWN_AT_ONCE = 500  # counters in one command; Lua's stack holds 8,000 words
+
+
+class Figures:
+    """Counters in the store: buckets on three levels, totals since the store exists, the most recent checks."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def count(self, increments: Increments, totals: Mapping[str, int]) -> None:
+        """Add to the buckets of some seconds and to some totals, all of it or nothing. Raises StoreUnavailable."""
+        with store.translated():
+            pipe = self._client.pipeline()
+            for command in (*_bucket_commands(increments), *_total_commands(totals)):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+            pipe.execute()
+
+    def chunks(self, wanted: Sequence[Chunk]) -> dict[Chunk, Sequence[int]]:
+        """Read whole chunks in one round trip. Raises StoreUnavailable."""
+        with store.translated():
+            pipe = self._client.pipeline(transaction=False)
+            for chunk in wanted:
+                ask_chunk(pipe, chunk)
+            return dict(zip(wanted, map(unpack, pipe.execute(), [chunk.level for chunk in wanted]), strict=True))
+
+    def totals(self) -> dict[str, int]:
+        """Read everything counted since the store exists, by name. Raises StoreUnavailable."""
+        with store.translated():
+            return {name: int(n) for name, n in cast("dict[str, str]", self._client.hgetall(store.TOTALS)).items()}
+
+    def recent(self, limit: int = RECENT, status: Status | None = None) -> list[Check]:
+        """Read the checks that ended last, newest request first. Raises StoreUnavailable."""
+        key = store.RECENT if status is None else f"{store.RECENT}:{status}"
+        with store.translated():
+            return decode_recent(cast("list[str]", self._client.lrange(key, 0, limit - 1)))
+
+
+def commands(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
+    """Return the commands that count checks which ended for the first time: some 30, however many checks."""
+    buckets, legs, totals = aggregate(checks)
+    if duplicates:
+        totals["duplicates"] += duplicates
+    return [
+        *_bucket_commands(buckets),
+        *_leg_commands(legs),
+        *_total_commands(totals),
+        *_recent_commands(checks),
+    ]
+
+
+def ask_chunk(pipe: Pipeline, chunk: Chunk) -> None:
+    """Put the read of a chunk on a pipeline; its answer is for `unpack`."""
+    _get_bytes(pipe, _key(chunk))
+
+
+def ask_legs(pipe: Pipeline, minute: int) -> None:
+    """Put the read of a minute's legs on a pipeline; its answer is for `unpack_legs`."""
+    _get_bytes(pipe, f"{store.LEGS}{minute}")
+
+
+def unpack_legs(raw: bytes | None) -> list[int]:
+    """Decode the histograms of the four legs, one after the other."""
+    data = (raw or b"").ljust(len(LEGS) * BINS * 4, b"\0")
+    return [int.from_bytes(data[place : place + 4], "big") for place in range(0, len(data), 4)]
+
+
+def decode_recent(entries: Iterable[str]) -> list[Check]:
+    """Decode entries of a list of recent checks, newest request first."""
+    checks = [unpack_result(*entry.split(",", 1)) for entry in entries]
+    return sorted(checks, key=lambda check: check.id, reverse=True)
+
+
+def _get_bytes(pipe: Pipeline, key: str) -> None:
+    pipe.execute_command("GET", key, **{NEVER_DECODE: []})  # type: ignore[no-untyped-call]
+
+
+def _key(chunk: Chunk) -> str:
+    return f"{store.BUCKETS}{chunk.level.letter}:{chunk.number}"
+
+
+def _bucket_commands(increments: Increments) -> Iterable[Command]:
+    for chunk, places in placed(increments).items():
+        yield from _grow(_key(chunk), places)
+        yield "EXPIREAT", _key(chunk), chunk.expires
+
+
+def _leg_commands(legs: Mapping[int, Mapping[int, int]]) -> Iterable[Command]:
+    for minute, places in legs.items():
+        yield from _grow(f"{store.LEGS}{minute}", places)
+        yield "EXPIREAT", f"{store.LEGS}{minute}", minute * 60 + LEGS_KEPT
+
+
+def _total_commands(totals: Mapping[str, int]) -> Iterable[Command]:
+    for name, count in totals.items():
+        yield "HINCRBY", store.TOTALS, name, count
+
+
+def _recent_commands(checks: Sequence[Check]) -> Iterable[Command]:
+    newest = sorted(checks, key=lambda check: check.id)
+    lists: dict[str, list[Check]] = {store.RECENT: newest[-RECENT:]}
+    for status in (Status.UNAVAILABLE, Status.AVAILABLE, Status.UNANSWERED):
+        lists[f"{store.RECENT}:{status}"] = [check for check in newest if check.status is status][-RECENT:]
+    for key, entries in lists.items():
+        if entries:
+            yield "LPUSH", key, *(f"{check.id},{pack(check)}" for check in entries)
+            yield "LTRIM", key, 0, RECENT - 1
+
+
+def _grow(key: str, places: Mapping[int, int]) -> Iterable[Command]:
+    items = list(places.items())
+    for first in range(0, len(items), GROWN_AT_ONCE):
+        grown: list[str | int] = []
+        for place, count in items[first : first + GROWN_AT_ONCE]:
+            grown += ("INCRBY", "u32", f"#{place}", count)
+        yield "BITFIELD", key, "OVERFLOW", "SAT", *grown

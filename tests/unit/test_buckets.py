@@ -1,0 +1,196 @@
+import random
+import struct
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+
+from comun.ids import new_id
+from comun.messages import Check, Status
+from monitor.aggregate import aggregate
+from monitor.availability import Share, reported, service, verdict
+from monitor.buckets import HOUR, LEVELS, MINUTE, SECOND, WIDTH, Chunk, Count, chunks_of, cover, placed, total, unpack
+from monitor.latency import BINS, BOUNDS, bins_of, percentile
+
+NOW = 1_795_000_000
+HOUR_START = NOW - NOW % 3_600
+
+
+def check(second: float, status: Status, took_us: int = 4_000) -> Check:
+    first = int(second * 1e6)
+    trail = (
+        (first, first + took_us) if status is Status.UNANSWERED else tuple(first + took_us * n // 4 for n in range(5))
+    )
+    return Check(new_id(first, random.getrandbits(62)), status, trail)
+
+
+class Memory:
+    """The store's buckets, in memory."""
+
+    def __init__(self) -> None:
+        self.strings: dict[Chunk, list[int]] = defaultdict(list)
+
+    def add(self, increments) -> None:
+        for chunk, places in placed(increments).items():
+            counters = self.strings[chunk]
+            counters.extend([0] * (max(places) + 1 - len(counters)))
+            for place, count in places.items():
+                counters[place] += count
+
+    def total(self, start: int, end: int, now: int = NOW) -> list[int]:
+        spans = cover(start, end, now)
+        raw = {c: struct.pack(f">{len(self.strings[c])}I", *self.strings[c]) for c in chunks_of(spans)}
+        return total(spans, {c: unpack(raw[c] or None, c.level) for c in raw})
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_recent_window_counts_exactly_what_was_requested_in_it(seed):
+    chance = random.Random(seed)
+    times = [chance.randrange(NOW - SECOND.kept, NOW) for _ in range(200)]
+    memory = Memory()
+    memory.add(aggregate([check(time, Status.AVAILABLE) for time in times]).buckets)
+    for _ in range(20):
+        start, end = sorted(chance.randrange(NOW - SECOND.kept, NOW) for _ in range(2))
+        assert memory.total(start, end)[Count.AVAILABLE] == sum(start <= time < end for time in times)
+
+
+@pytest.mark.parametrize(
+    ("age", "size"),
+    [
+        (SECOND.kept, 1),  # still known to the second
+        (SECOND.kept + 1, 60),
+        (MINUTE.kept, 60),
+        (MINUTE.kept + 1, 3_600),
+        (365 * 86_400, 3_600),
+    ],
+)
+def test_an_edge_older_than_its_level_is_moved_outwards_to_a_coarser_bucket(age, size):
+    spans = cover(NOW - age, NOW, NOW)
+    assert min(span.first * span.level.seconds for span in spans) == (NOW - age) // size * size
+    assert max(span.last * span.level.seconds for span in spans) == NOW
+
+
+def test_spans_follow_one_another_without_gap_or_overlap():
+    for age in (1, 59, 61, 3_599, 7_300, 90_000, 3_000_000, 31_536_000):
+        edges = sorted((s.first * s.level.seconds, s.last * s.level.seconds) for s in cover(NOW - age, NOW, NOW))
+        assert all(before[1] == after[0] for before, after in pairwise(edges))
+
+
+def test_a_year_needs_fewer_than_400_reads():
+    assert len(chunks_of(cover(NOW - 365 * 86_400, NOW, NOW))) < 400
+
+
+def test_an_empty_window_has_no_span():
+    assert cover(NOW, NOW, NOW) == []
+
+
+def test_a_chunk_outlives_the_retention_of_its_last_bucket():
+    for level in LEVELS:
+        chunk = Chunk(level, NOW // level.seconds // level.slots)
+        assert chunk.expires > NOW + level.kept
+
+
+def test_what_was_never_counted_is_zero_however_short_the_string():
+    assert list(unpack(None, HOUR)) == [0] * HOUR.slots * WIDTH
+    assert list(unpack(b"\0\0\0\7", HOUR))[:2] == [7, 0]
+
+
+def test_a_batch_is_counted_by_class_and_by_latency():
+    checks = [
+        check(HOUR_START + 1, Status.AVAILABLE, 4_000),
+        check(HOUR_START + 1.5, Status.UNAVAILABLE, 400),
+        check(HOUR_START + 2, Status.UNANSWERED),
+    ]
+    buckets, legs, totals = aggregate(checks)
+    assert buckets[HOUR_START + 1] == {
+        Count.AVAILABLE: 1,
+        Count.UNAVAILABLE: 1,
+        len(Count) + 0: 1,
+        len(Count) + BOUNDS.index(0.005): 1,
+    }
+    assert buckets[HOUR_START + 2] == {Count.UNANSWERED: 1}
+    assert sum(sum(minute.values()) for minute in legs.values()) == 8
+    assert totals["check:us"] == 4_400
+    assert totals["2:us"] == 1_100
+    assert totals["unanswered"] == 1
+
+
+def test_a_batch_of_nothing_counts_nothing():
+    assert not any(aggregate([]))
+
+
+def test_durations_made_negative_by_clocks_that_differ_fall_into_the_first_bin():
+    assert list(bins_of([-5, 0, 500, 501, 60_000_000])) == [0, 0, 0, 1, BINS - 1]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.95, 0.99])
+def test_a_percentile_is_in_the_bin_of_the_true_one(share):
+    chance = random.Random(1)
+    durations = sorted(int(chance.lognormvariate(10, 1)) for _ in range(10_000))
+    bins = [0] * BINS
+    for place in bins_of(durations):
+        bins[place] += 1
+    true = durations[int(len(durations) * share) - 1]
+    estimate = percentile(bins, share)
+    assert estimate is not None
+    assert list(bins_of([true])) == list(bins_of([int(estimate * 1e6)]))
+
+
+def test_a_percentile_of_nothing_is_unknown_and_one_beyond_all_bounds_is_the_last_bound():
+    assert percentile([0] * BINS, 0.5) is None
+    assert percentile([0] * (BINS - 1) + [3], 0.5) == BOUNDS[-1]
+
+
+def counters(**counts: int) -> list[int]:
+    row = [0] * len(Count)
+    for name, count in counts.items():
+        row[Count[name.upper()]] = count
+    return row
+
+
+@pytest.mark.parametrize(
+    ("settled", "fresh", "share"),
+    [
+        (counters(accepted=10, available=9, unavailable=1), counters(), (10, 10)),
+        (counters(accepted=10, available=8), counters(), (8, 10)),  # two were never answered
+        (counters(), counters(accepted=10, available=8), (8, 8)),  # two are on their way
+        (counters(), counters(accepted=10, available=8, unanswered=1), (8, 9)),
+        (counters(accepted=10, available=10, refused=5), counters(refused=5), (10, 20)),
+        (counters(accepted=7, available=10), counters(), (10, 10)),  # an API process was killed before it counted
+        (counters(), counters(), (0, 0)),
+    ],
+)
+def test_service_is_what_was_answered_of_what_was_asked(settled, fresh, share):
+    assert service(settled, fresh) == Share(*share)
+
+
+def test_reported_is_what_the_receptor_said_whatever_happened_to_the_rest():
+    assert reported(counters(accepted=20, available=9, unavailable=1, unanswered=5, refused=5)) == Share(9, 10)
+
+
+@pytest.mark.parametrize(
+    ("good", "total", "low", "high"),
+    [  # Wilson score intervals from Newcombe (1998), table I
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_agrees_with_published_ones(good, total, low, high):
+    assert Share(good, total).interval == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("good", "total", "expected"),
+    [
+        (1_000, 1_000, "met"),
+        (380, 380, "inconclusive"),  # too few, although not one failed
+        (381, 381, "met"),
+        (990, 1_000, "inconclusive"),
+        (900, 1_000, "not_met"),
+        (0, 0, "inconclusive"),
+    ],
+)
+def test_the_verdict_is_met_only_when_the_whole_interval_is_above_the_target(good, total, expected):
+    assert verdict(Share(good, total), 0.99) == expected
