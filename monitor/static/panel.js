@@ -27,6 +27,8 @@ const HOPS = [
 const LANES = ['Monitor', 'Plataforma', 'Receptor'];
 const WINDOWS = { '1m': '1 min', '5m': '5 min', '1h': '1 h', '24h': '24 h' };
 const METRICS = { service: 'servicio', reported: 'disponibilidad informada' };
+const CHART_HEIGHT = 190;
+const WHOLE_STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1e3, 1e4].map((ten) => n * ten)).sort((a, b) => a - b);
 const POLL_MS = 1000;
 const STALE_MS = 3000;
 const TRAVEL_MS = 3200; // how long the picture takes to show a trip that really lasts a few milliseconds
@@ -52,14 +54,16 @@ const percent = (value) => (value == null ? '—' : measured.format(value));
 const count = (value) => (value == null ? '—' : integer.format(value));
 const serverNow = () => Date.now() / 1000 + live.offset;
 
-const UNITS = [[1728e5, 864e5, 'day'], [72e5, 36e5, 'hour'], [12e4, 6e4, 'minute'], [1e3, 1e3, 'second'], [0, 1, 'millisecond']];
+const UNITS = [ // from how many milliseconds on, the unit's milliseconds, its name
+  [1728e5, 864e5, 'day'], [72e5, 36e5, 'hour'], [12e4, 6e4, 'minute'], [1e3, 1e3, 'second'], [0, 1, 'millisecond'],
+];
 
 function lasting(ms, digits) {
   if (ms == null) return '—';
   const [, size, unit] = UNITS.find(([least]) => ms >= least);
   const places = digits ?? (size < 6e4 && ms / size < 10 ? 1 : 0);
-  return new Intl.NumberFormat('es', { style: 'unit', unit, minimumFractionDigits: places, maximumFractionDigits: places })
-    .format(ms / size);
+  const format = { style: 'unit', unit, minimumFractionDigits: places, maximumFractionDigits: places };
+  return new Intl.NumberFormat('es', format).format(ms / size);
 }
 
 const ago = (since, now) => `hace ${lasting(Math.max(0, Math.round(now - since)) * 1000, 0)}`;
@@ -115,7 +119,8 @@ function showVerdict({ requirement: { metric, target, verdict, window }, windows
   mark($('verdict'), verdict);
   const got = windows.find((each) => each.window === window)?.[metric];
   const figure = got?.ratio == null ? 'aún no hay consultas' : `${percent(got.ratio)} en ${count(got.total)} consultas`;
-  write($('verdict-note'), `Se exige ${METRICS[metric]} ≥ ${share.format(target)} en los últimos ${WINDOWS[window]}: ${figure}.`);
+  const asked = `Se exige ${METRICS[metric]} ≥ ${share.format(target)} en los últimos ${WINDOWS[window]}`;
+  write($('verdict-note'), `${asked}: ${figure}.`);
   $('target').hidden = got?.ratio == null;
   if ($('target').hidden) return;
   const from = 2 * target - 1; // what is required stands in the middle of the scale, 100 % at its right end
@@ -127,7 +132,6 @@ function showVerdict({ requirement: { metric, target, verdict, window }, windows
 
 function drawInterval(scale, low, ratio, high) {
   for (const [name, value] of Object.entries({ low, ratio, high })) scale.style.setProperty(`--${name}`, value);
-  return scale;
 }
 
 function windowRow({ window, service, reported, unknown_seconds: unknown }) {
@@ -140,7 +144,8 @@ function ratioCell({ ratio, low, high, total }) {
   if (ratio == null) return make('td', { class: 'none' }, 'sin consultas');
   const range = make('small', {}, `${percent(low).replace(/\s*%/, '')} a ${percent(high)}`);
   const scale = make('span', { class: 'interval', 'aria-hidden': 'true' }, make('i'), make('b'));
-  return make('td', {}, make('strong', {}, percent(ratio)), range, make('small', {}, `n ${count(total)}`), drawInterval(scale, low, ratio, high));
+  drawInterval(scale, low, ratio, high);
+  return make('td', {}, make('strong', {}, percent(ratio)), range, make('small', {}, `n ${count(total)}`), scale);
 }
 
 function showStation(station) {
@@ -185,7 +190,8 @@ function showChecks(checks) {
   if (beingRead(body)) return;
   const old = new Map([...body.children].map((row) => [row.dataset.id, row]));
   body.replaceChildren(...checks.map((check) => old.get(check.id) ?? checkRow(check)));
-  $('strip').replaceChildren(...checks.map(({ status }) => make('li', { class: 'mark', 'data-status': status })).reverse());
+  const oldestFirst = [...checks].reverse();
+  $('strip').replaceChildren(...oldestFirst.map(({ status }) => make('li', { class: 'mark', 'data-status': status })));
 }
 
 function checkRow(check) {
@@ -237,41 +243,37 @@ function showLegend(index) {
 
 function makeChart() {
   const box = $('chart');
-  const axis = { stroke: colour('muted'), font: `12px ${getComputedStyle(box).fontFamily}`, grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
-  const bars = uPlot.paths.bars({ size: [0.9], gap: 0 });
-  const series = [...CLASSES].reverse()
-    .map((name) => ({ paths: bars, fill: colour(name === 'available' ? 'calm' : name), width: 0, points: { show: false } }));
+  const font = `12px ${getComputedStyle(box).fontFamily}`;
+  const axis = { stroke: colour('muted'), font, grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
+  const look = { paths: uPlot.paths.bars({ size: [0.9], gap: 0 }), width: 0, points: { show: false } };
+  const fill = (name) => colour(name === 'available' ? 'calm' : name);
   return new uPlot({
-    width: box.clientWidth, height: 190, legend: { show: false }, series: [{}, ...series],
-    padding: [12, 8, 0, 0],
+    width: box.clientWidth, height: CHART_HEIGHT, padding: [12, 8, 0, 0], legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
-    scales: { x: { range: () => [serverNow() - 300, serverNow()] }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
+    series: [{}, ...[...CLASSES].reverse().map((name) => ({ ...look, fill: fill(name) }))],
+    scales: {
+      x: { range: () => [serverNow() - 300, serverNow()] },
+      y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] },
+    },
     axes: [
       { ...axis, incrs: [60], space: 40, size: 30, values: (_, splits) => splits.map((time) => minute.format(time * 1000)) },
-      { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 2e4], space: 36, size: 48, values: (_, splits) => splits.map(count) },
+      { ...axis, incrs: WHOLE_STEPS, space: 36, size: 48, values: (_, splits) => splits.map(count) },
     ],
     hooks: { draw: [drawEvents], setCursor: [({ cursor }) => live.state && showLegend(cursor.idx)] },
   }, [[], ...CLASSES.map(() => [])], box);
 }
 
 function drawEvents({ ctx, bbox, valToPos }) {
+  const pixel = devicePixelRatio;
   ctx.save();
+  ctx.lineWidth = pixel;
+  ctx.setLineDash([4 * pixel, 3 * pixel]);
   for (const { at: when, kind } of live.state?.events ?? []) {
     const x = Math.round(valToPos(when, 'x', true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = ctx.fillStyle = colour(kind);
-    ctx.lineWidth = devicePixelRatio;
-    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-    const half = 5 * devicePixelRatio;
-    ctx.beginPath();
-    ctx.moveTo(x - half, bbox.top - 2 * half);
-    ctx.lineTo(x + half, bbox.top - 2 * half);
-    ctx.lineTo(x, bbox.top);
-    ctx.fill();
+    ctx.stroke(new Path2D(`M${x} ${bbox.top}v${bbox.height}`));
+    ctx.fill(new Path2D(`M${x} ${bbox.top}l${-5 * pixel} ${-10 * pixel}h${10 * pixel}z`));
   }
   ctx.restore();
 }
@@ -294,30 +296,36 @@ async function ask() {
   $('show-trail').hidden = true;
   STATIONS.forEach((id) => arrive(id, ''));
   mark($('answer'), 'in_flight', 'Consulta en curso…');
-  try {
-    await follow(await endOfCheck());
-  } catch (error) {
-    mark($('answer'), 'refused', error instanceof TypeError ? 'El monitor no responde.' : error.message);
-  }
+  const check = await endOfCheck().catch((error) => mark($('answer'), 'refused', error.message));
+  if (check) await follow(check);
   live.asking = false;
 }
 
 async function endOfCheck() {
-  let response = await fetch('status?wait=10', { cache: 'no-store' });
+  let [response, body] = await get('status?wait=10');
   while (response.status === 202) {
-    const { id } = await response.json();
     await pause(500);
-    response = await fetch(`status/${id}`, { cache: 'no-store' });
+    [response, body] = await get(`status/${body.id}`);
   }
-  const body = await response.json();
-  if (!response.ok) throw new Error(`Rechazada: ${body.detail ?? body.title}`);
-  return { ...body, hops: ['requested', 'relayed', 'answered', 'returned', 'received'].map((hop) => seconds(body.hops[hop])) };
+  if (!response.ok) throw new Error(`Rechazada: ${body.detail ?? body.title ?? response.status}`);
+  const hops = ['requested', 'relayed', 'answered', 'returned', 'received'].map((hop) => seconds(body.hops[hop]));
+  return { ...body, hops };
+}
+
+async function get(path, options = {}) {
+  try {
+    const response = await fetch(path, { cache: 'no-store', ...options });
+    return [response, response.status === 304 ? null : await response.json()];
+  } catch {
+    throw new Error('El monitor no responde.');
+  }
 }
 
 async function follow(check) {
   const times = legs(check.hops);
   const total = times.reduce((sum, ms) => sum + ms, 0);
-  if (!calm.matches && total) mark($('answer'), 'in_flight', `Su recorrido, a cámara lenta (×${count(Math.round(TRAVEL_MS / total))})`);
+  const slower = count(Math.round(TRAVEL_MS / total));
+  if (!calm.matches && total) mark($('answer'), 'in_flight', `Su recorrido, a cámara lenta (×${slower})`);
   arrive('api', at(check.hops[0]));
   for (const [index, ms] of times.entries()) {
     await travel(STATIONS[index], STATIONS[index + 1], Math.max(250, (ms / total) * TRAVEL_MS));
@@ -374,50 +382,47 @@ function sequence(hops, width) {
   const step = 52;
   const height = 64 + step * 4 + 28;
   const x = (lane) => width * (0.15 + 0.35 * lane);
-  const y = (index) => 64 + step * index;
-  const picture = make('svg:svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': 'Diagrama de secuencia; la tabla siguiente dice lo mismo' });
+  const place = (index) => [x(HOPS[index].lane), 64 + step * index];
+  const label = 'Diagrama de secuencia; la tabla siguiente dice lo mismo';
+  const picture = make('svg:svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label });
   LANES.forEach((name, lane) => picture.append(
     make('svg:line', { class: 'lane', x1: x(lane), x2: x(lane), y1: 36, y2: height }),
     make('svg:text', { class: 'lane-name', x: x(lane), y: 22 }, name)));
-  HOPS.forEach(({ lane }, index) => {
-    if (!hops[index]) return;
-    if (index && hops[index - 1]) picture.append(...arrow(x(HOPS[index - 1].lane), y(index - 1), x(lane), y(index), hops[index] - hops[index - 1]));
-    picture.append(make('svg:circle', { class: 'hop', cx: x(lane), cy: y(index), r: 11 }),
-      make('svg:text', { class: 'hop-number', x: x(lane), y: y(index) + 4 }, String(index + 1)));
+  hops.forEach((time, index) => {
+    if (!time) return;
+    const [cx, cy] = place(index);
+    if (hops[index - 1]) picture.append(...arrow(place(index - 1), [cx, cy], time - hops[index - 1]));
+    picture.append(make('svg:circle', { class: 'hop', cx, cy, r: 11 }),
+      make('svg:text', { class: 'hop-number', x: cx, y: cy + 4 }, String(index + 1)));
   });
   return picture;
 }
 
-function arrow(x1, y1, x2, y2, took) {
-  const way = Math.sign(x2 - x1);
-  const angle = Math.atan2(y2 - y1, x2 - x1);
-  const [tipX, tipY] = [x2 - 13 * Math.cos(angle), y2 - 13 * Math.sin(angle)];
-  const head = [-0.4, 0.4].map((turn) => `${tipX - 9 * Math.cos(angle + turn)},${tipY - 9 * Math.sin(angle + turn)}`);
+function arrow([fromX, fromY], [toX, toY], took) {
+  const angle = Math.atan2(toY - fromY, toX - fromX);
+  const along = (x, y, length, turn = 0) => [x + length * Math.cos(angle + turn), y + length * Math.sin(angle + turn)];
+  const [x1, y1] = along(fromX, fromY, 11);
+  const [x2, y2] = along(toX, toY, -13);
+  const points = [[x2, y2], along(x2, y2, -9, 0.4), along(x2, y2, -9, -0.4)].join(' ');
+  const middle = { x: (fromX + toX) / 2 + 10 * Math.sign(toX - fromX), y: (fromY + toY) / 2 - 9 };
   return [
-    make('svg:line', { class: 'message', x1: x1 + 11 * Math.cos(angle), y1: y1 + 11 * Math.sin(angle), x2: tipX, y2: tipY }),
-    make('svg:polygon', { class: 'head', points: `${tipX},${tipY} ${head.join(' ')}` }),
-    make('svg:text', { class: 'took', x: (x1 + x2) / 2 + 10 * way, y: (y1 + y2) / 2 - 9 }, `+${lasting(took * 1000)}`),
+    make('svg:line', { class: 'message', x1, y1, x2, y2 }),
+    make('svg:polygon', { class: 'head', points }),
+    make('svg:text', { class: 'took', ...middle }, `+${lasting(took * 1000)}`),
   ];
 }
 
 // ---- the loop ---------------------------------------------------------------------------------------------------
 
 async function poll() {
-  try {
-    const headers = live.etag ? { 'If-None-Match': live.etag } : {};
-    const response = await fetch('api/state', { cache: 'no-store', headers, signal: AbortSignal.timeout(2500) });
-    if (response.status === 304) {
-      showLists(live.state); // somebody may have stopped reading
-    } else {
-      if (!response.ok) return;
-      live.etag = response.headers.get('ETag');
-      show(await response.json());
-    }
-    live.seen = Date.now();
-  } catch (error) {
-    if (error instanceof TypeError || error.name === 'TimeoutError') return; // no connection: `tick` tells
-    throw error;
-  }
+  const headers = live.etag ? { 'If-None-Match': live.etag } : {};
+  const answer = await get('api/state', { headers, signal: AbortSignal.timeout(2500) }).catch(() => null);
+  if (!answer || (answer[0].status !== 304 && !answer[0].ok)) return; // `tick` tells that the figures grow old
+  const [response, state] = answer;
+  live.seen = Date.now();
+  if (state) show(state);
+  else showLists(live.state); // somebody may have stopped reading
+  live.etag = response.headers.get('ETag');
 }
 
 function tick() {
@@ -432,15 +437,19 @@ function tick() {
 }
 
 async function loop() {
-  if (!document.hidden) await poll(); // a tab nobody sees costs nothing
-  tick();
-  setTimeout(loop, POLL_MS);
+  try {
+    if (!document.hidden) await poll(); // a tab nobody sees costs nothing
+  } finally {
+    tick();
+    setTimeout(loop, POLL_MS);
+  }
 }
 
 setInterval(tick, POLL_MS); // also while a poll hangs
 
 $('ask').addEventListener('click', ask);
-new ResizeObserver(([{ contentRect }]) => live.chart?.setSize({ width: contentRect.width, height: 190 })).observe($('chart'));
+new ResizeObserver(([{ contentRect }]) => live.chart?.setSize({ width: contentRect.width, height: CHART_HEIGHT }))
+  .observe($('chart'));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawChart);
 document.addEventListener('visibilitychange', () => { live.resumed = Date.now(); });
 loop();
