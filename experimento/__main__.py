@@ -1,6 +1,7 @@
 """`python -m experimento COMMAND`: the one table of commands; each is imported only when it is asked for."""
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from comun.errors import ConfigurationError, SuiteError
 from experimento.exits import Exit
 
+log = logging.getLogger(__name__)
 COMMANDS = {  # name: (module, help); the module has a click command called `command`
     "up": ("experimento.cli_up", "Arranca toda la suite: broker, trabajadores y API."),
     "status": ("experimento.cli_status", "Muestra los procesos de la suite que está en marcha."),
@@ -57,16 +59,13 @@ def main() -> None:
     """
 
 
-def run() -> int:
+def run(command: click.Command = main) -> int:
     """Run one command and map every error to a sentence and an exit code."""
     try:
-        code = main(standalone_mode=False)
-    except click.UsageError as exc:
-        exc.show()
-        return Exit.USAGE
+        code = command(standalone_mode=False)
     except click.ClickException as exc:
         exc.show()
-        return exc.exit_code
+        return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except ConfigurationError as exc:
@@ -75,6 +74,9 @@ def run() -> int:
     except SuiteError as exc:
         click.echo(str(exc), err=True)
         return Exit.UNAVAILABLE
+    except Exception:
+        log.exception("defecto interno")  # an uncaught error would end with 1, which means "not met"
+        return Exit.INTERNAL
     return int(code or 0)
 
 

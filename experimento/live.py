@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from experimento.latency import percentile
 from experimento.records import Outcome, Record
+from experimento.wording import count, duration, percent
 
 _RECENT = 2_000  # latencies that the live p99 is taken from
 _WINDOW = 3_000_000  # microseconds that the live rate is taken over
@@ -54,7 +55,4 @@ class Live:
         """Say it on one short line."""
         if self.availability is None or self.p99 is None:
             return "esperando respuestas"
-        p99 = f"{self.p99 / 1000:.0f} ms" if self.p99 < 10_000_000 else f"{self.p99 / 1e6:.1f} s"
-        # 999 of 1000 must not read as 100 %.
-        shown = min(100 * self.availability, 99.9) if self.accepted < self.made else 100.0
-        return f"{shown:.1f} % aceptadas · {self.rate:.0f}/s · p99 {p99}"
+        return f"{percent(self.availability)} aceptadas · {count(self.rate)}/s · p99 {duration(self.p99)}"

@@ -13,8 +13,12 @@ _PERIOD = 1.0  # seconds between two plain lines
 
 
 def make_console() -> Console:
-    """Return the terminal that progress goes to: standard output if it is one, else standard error."""
-    return Console(stderr=not sys.stdout.isatty(), highlight=False)
+    """Return where progress goes: standard output if that is a terminal, else standard error as plain lines.
+
+    What follows a pipe often ends on the same terminal (`| tee`), where a moving bar would spoil it.
+    """
+    terminal = sys.stdout.isatty()
+    return Console(stderr=not terminal, force_terminal=None if terminal else False, highlight=False)
 
 
 class Bar:
@@ -33,7 +37,7 @@ class Bar:
             TextColumn("{task.fields[text]}", markup=False),
             console=console,
             auto_refresh=False,
-            disable=not console.is_terminal,
+            disable=not console.is_interactive,
         )
         self._task = self._progress.add_task(title, total=total, text="")
 
@@ -42,7 +46,7 @@ class Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        if not self._console.is_terminal and self._shown[1]:
+        if not self._console.is_interactive and self._shown[1]:
             self._print_line()
         self._progress.stop()
 
@@ -50,7 +54,7 @@ class Bar:
         """Show that `done` of the total is reached."""
         changed = (done, text) != self._shown
         self._shown = (done, text)
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._progress.update(self._task, completed=done, text=text, refresh=True)
         elif changed and time.monotonic() >= self._next_line:
             self._print_line()

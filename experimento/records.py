@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
-from comun.errors import SuiteError
+from comun.errors import ConfigurationError, SuiteError
 
+RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
 
@@ -95,6 +96,7 @@ def make_folder(out: Path, name: str, now: datetime) -> Path:
     """Make `<out>/<YYYYmmdd-HHMMSS>-<name>` and point `<out>/latest` at it.
 
     A second run within the second gets `-2`. Where links are not allowed, `latest` is a file with the folder's name.
+    Raises ConfigurationError if `out` cannot hold it.
     """
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     number = 1
@@ -104,7 +106,11 @@ def make_folder(out: Path, name: str, now: datetime) -> Path:
             run.mkdir(parents=True)
             break
         except FileExistsError:
+            if not run.is_dir():
+                raise ConfigurationError(f"--out {out}: no es una carpeta") from None
             number += 1
+        except OSError as exc:
+            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({exc.strerror})") from exc
     latest = out / "latest"
     latest.unlink(missing_ok=True)
     try:
@@ -123,13 +129,13 @@ def find_folder(path: Path) -> Path:
     return path.resolve()
 
 
-def write_plan(run: Path, plan: Mapping[str, Any]) -> None:
-    """Write what is known of the run besides its records."""
-    (run / PLAN).write_text(json.dumps(plan, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Write one of the run's files of JSON."""
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def read_plan(run: Path) -> dict[str, Any]:
-    """Read it back; a run of Locust alone has none, which is an empty dict. Raises UnreadableRun."""
+    """Read what is known of the run besides its records; empty for a run of Locust alone. Raises UnreadableRun."""
     try:
         plan: dict[str, Any] = json.loads((run / PLAN).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -79,7 +79,7 @@ def test_a_folder_that_does_not_exist_is_said_to(tmp_path: Path) -> None:
 
 def test_the_plan_comes_back_and_its_absence_is_no_error(tmp_path: Path) -> None:
     assert records.read_plan(tmp_path) == {}
-    records.write_plan(tmp_path, {"url": "http://127.0.0.1:5000/status"})
+    records.write_document(tmp_path / records.PLAN, {"url": "http://127.0.0.1:5000/status"})
     assert records.read_plan(tmp_path) == {"url": "http://127.0.0.1:5000/status"}
 
 

@@ -1,0 +1,79 @@
+"""The attack: put the load on, show how it goes, and keep every record in the run's folder as it comes in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from comun.clock import Clock
+from experimento import records
+from experimento.interrupt import Interrupt
+from experimento.live import Live
+from experimento.load import LATE, Fared, Generator
+from experimento.progress import Bar
+from experimento.records import Outcome, Record
+from experimento.sequential import SequentialTest
+from experimento.wording import count, duration, percent
+
+Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
+STOPPING = "Interrumpido: se espera a las peticiones en curso. Otra vez Ctrl-C lo abandona todo."
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What an attack left."""
+
+    records: list[Record]  # in the order in which they ended
+    fared: Fared
+    started: int  # microseconds
+    ended: int
+    interrupted: bool
+    decided: bool  # a sequential test ended it
+
+
+def attack(
+    generator: Generator,
+    *,
+    planned: int,
+    folder: Path,
+    console: Console,
+    test: SequentialTest | None = None,
+    show: Show | None = None,
+) -> Attack:
+    """Run the generator to its end, to the first Ctrl-C or to the decision of `test`."""
+    clock, live, made = Clock(), Live(), list[Record]()
+    decided = False
+    started = clock.now()
+    with (
+        (folder / records.RECORDS).open("w", encoding="utf-8") as file,
+        Interrupt() as interrupt,
+        Bar(console, "Carga", planned) as bar,
+    ):
+
+        def collect(new: list[Record]) -> None:
+            nonlocal decided
+            records.write(file, new)
+            file.flush()
+            made.extend(new)
+            live.add(new, clock.now())
+            if show is not None:
+                show(new, bar)
+            if test is not None and not decided:
+                decided = any(test.update(record.outcome is Outcome.ACCEPTED) for record in new)
+            if interrupt.asked or decided:
+                generator.stop()
+            bar.update(live.made, STOPPING if interrupt.asked else live.text())
+
+        fared = generator.run(collect)
+    return Attack(made, fared, started, clock.now(), interrupt.asked, decided)
+
+
+def warnings(fared: Fared) -> list[str]:
+    """Say in sentences what a reader of the verdict has to know about how the load was put on."""
+    if not fared.limited:
+        return []
+    return [
+        f"el propio generador fue el límite: usó el {percent(fared.cpu, 0)} de un núcleo y {count(fared.late)} "
+        f"peticiones salieron más de {duration(LATE)} tarde (la que más, {duration(fared.worst)})"
+    ]
