@@ -1,0 +1,118 @@
+"use strict";
+// Draws the two charts and shows times in the reader's own zone. Everything it needs is in the page.
+
+(() => {
+  const { timeline, target } = JSON.parse(document.getElementById("data").textContent);
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const faint = (ink, share) => ink + Math.round(share * 255).toString(16).padStart(2, "0"); // every colour is #rrggbb
+  const percent = (share, digits) => `${(100 * share).toFixed(digits)}\u202f%`;
+  const starts = timeline.total.map((_, index) => index * timeline.step);
+  const ends = starts.map((start) => start + timeline.step);
+  const span = { time: false, range: [0, ends.at(-1) ?? 1] };
+  const charts = [];
+
+  const axis = (extra) => ({
+    stroke: colour("muted"),
+    grid: { stroke: colour("line"), width: 1 },
+    ticks: { show: false },
+    font: `12px ${getComputedStyle(document.body).fontFamily}`,
+    ...extra,
+  });
+  const elapsed = (extra) => axis({
+    grid: { show: false },
+    size: 30,
+    space: 60,
+    values: (_, ticks) => ticks.map((tick) => (tick >= 120 ? `${+(tick / 60).toFixed(1)}\u202fmin` : `${+tick.toFixed(1)}\u202fs`)),
+    ...extra,
+  });
+
+  function drawTarget(plot) {
+    if (target === null) return;
+    const y = Math.round(plot.valToPos(target, "y", true));
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.setLineDash([6 * devicePixelRatio, 5 * devicePixelRatio]);
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.strokeStyle = colour("text");
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  // The first intervals of a run are very wide; the axis shows the last three quarters of them whole.
+  function floor() {
+    const settled = timeline.low.slice(Math.floor(timeline.low.length / 4));
+    const lowest = Math.min(...settled, ...timeline.ratio.slice(Math.floor(timeline.ratio.length / 4)), target ?? 1);
+    return Math.max(0, 1 - (1 - lowest) * 1.15 - 1e-4);
+  }
+
+  function drawAvailability(root) {
+    const low = floor();
+    const digits = 1 - low < 0.02 ? 2 : 1 - low < 0.2 ? 1 : 0;
+    const ink = colour("accent");
+    return new uPlot({
+      width: root.clientWidth,
+      height: root.clientHeight,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { x: span, y: { range: [low, 1 + (1 - low) * 0.04] } },
+      axes: [elapsed(), axis({ size: 62, values: (_, ticks) => ticks.map((tick) => (tick > 1.0000001 ? "" : percent(tick, digits))) })],
+      series: [
+        {},
+        { stroke: faint(ink, 0.35), width: 1, points: { show: false } },
+        { stroke: faint(ink, 0.35), width: 1, points: { show: false } },
+        { stroke: ink, width: 2.5, points: { show: ends.length < 2 } },
+      ],
+      bands: [{ series: [1, 2], fill: faint(ink, 0.16) }],
+      hooks: { draw: [drawTarget] },
+    }, [ends, timeline.high, timeline.low, timeline.ratio], root);
+  }
+
+  function drawRequests(root) {
+    const bars = uPlot.paths.bars({ size: [0.86, 40], align: 1 });
+    const failed = timeline.total.map((total, index) => total - timeline.good[index]);
+    return new uPlot({
+      width: root.clientWidth,
+      height: root.clientHeight,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { x: span, y: { range: [0, Math.max(...timeline.total, 1)] } },
+      axes: [elapsed(), axis({ size: 62, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5] })],
+      series: [
+        {},
+        { paths: bars, fill: colour("calm"), width: 0, points: { show: false } },
+        { paths: bars, fill: colour("bad"), width: 0, points: { show: false } },
+      ],
+    }, [starts, timeline.total, failed], root);
+  }
+
+  function draw() {
+    charts.splice(0).forEach((chart) => chart.destroy());
+    if (!ends.length) return;
+    charts.push(drawAvailability(document.getElementById("availability")), drawRequests(document.getElementById("requests")));
+  }
+
+  function showOwnTimes() {
+    const day = new Intl.DateTimeFormat("es", { dateStyle: "long", timeStyle: "short" });
+    const fine = new Intl.DateTimeFormat("es", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+    for (const element of document.querySelectorAll("time[data-us]")) {
+      const us = Number(element.dataset.us);
+      const date = new Date(us / 1000);
+      element.dateTime = date.toISOString();
+      element.textContent = "fine" in element.dataset
+        ? `${fine.format(date)}.${String(us % 1e6).padStart(6, "0")}`
+        : day.format(date);
+    }
+  }
+
+  showOwnTimes();
+  draw();
+  let waiting = 0;
+  addEventListener("resize", () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(draw);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+})();
