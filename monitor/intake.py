@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 BATCH = 1_000  # checks in one message at the most
 HOLD = 0.25  # seconds a check is held back at the most while any queue is not empty
 LOOK_AGAIN = 0.005  # seconds between two looks at queues that are not empty
+CROWDED = 3_000  # checks in flight beyond which newcomers are held back: half a second's worth at full speed
+HOLD_BACK = 0.25  # seconds a group is held back at the most
 SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
 
 
@@ -74,11 +76,13 @@ class Intake:
     def _write(self, group: _Group) -> None:
         """Write a whole group with one round trip, trying again until the request budget is used up.
 
-        1. Wait for the write under way; meanwhile the group fills. 2. Close the group, so that the next
-        request opens another. 3. Write. 4. Wake the others and hand the ids to the publisher.
+        1. Wait for the write under way, and for a crowded system to catch up; meanwhile the group fills.
+        2. Close the group, so that the next request opens another. 3. Write. 4. Wake the others and hand
+        the ids to the publisher.
         """
         deadline = time.monotonic() + self._settings.accept_timeout
         with self._writing:
+            self._hold_back()
             with self._joining:
                 self._open = _Group()
             due = requested_at(group.ids[0]) + int(self._settings.resend_grace * 1e6)
@@ -97,6 +101,17 @@ class Intake:
             self._tally.accepted(group.ids)
         else:
             self._tally.refused(group.ids)
+
+    def _hold_back(self) -> None:
+        """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""
+        until = time.monotonic() + HOLD_BACK
+        while self._size > CROWDED and time.monotonic() < until:
+            try:
+                self._size = self._outbox.size()
+            except StoreUnavailable:
+                return  # the write has its own patience
+            if self._size > CROWDED:
+                time.sleep(LOOK_AGAIN)
 
     def _refuse_overload(self) -> None:
         limit = self._settings.max_in_flight
