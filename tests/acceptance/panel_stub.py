@@ -16,9 +16,9 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from comun.ids import new_id
 from comun.messages import Hop, Status
+from monitor.security import with_headers
 
 MONITOR = Path(__file__).resolve().parents[2] / "monitor"
-CSP = "default-src 'self'"  # what the real API sends at least
 STATIONS = [  # id, title, hop, queue, workers, median in ms
     ("api", "Monitor (API)", 1, None, 2, 0.8),
     ("platform_request", "Plataforma de mensajes", 2, "platform", 1, 1.2),
@@ -157,7 +157,7 @@ class PanelStub:
 
     def make_app(self) -> Flask:
         app = Flask("panel_stub", template_folder=str(MONITOR / "templates"), static_folder=str(MONITOR / "static"))
-        app.after_request(lambda response: (response.headers.update({"Content-Security-Policy": CSP}), response)[1])
+        app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[method-assign]
         app.get("/")(lambda: render_template("panel.html"))
         app.get("/api/state")(self._state)
         app.get("/status")(self._status)

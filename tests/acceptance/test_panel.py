@@ -1,16 +1,18 @@
-"""The panel, used as a person would use it, in a real Chromium: against a stub that follows a script."""
+"""The panel, used as a person would use it, in a real Chromium: against a stub with a script, then the real suite."""
 
-import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.acceptance.conftest import Suite
 from tests.acceptance.panel_stub import PanelStub
+from tests.helpers import missing
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
 WIDTHS = (375, 1440)
@@ -21,9 +23,7 @@ SCHEMES = ("light", "dark")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs Chromium: apt-get install chromium")
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+        missing("hace falta Chromium (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         yield browser
@@ -258,3 +258,34 @@ def test_a_tab_nobody_sees_asks_nothing(stub: PanelStub, visit: Visit) -> None:
     with page.expect_response("**/api/state"):
         page.clock.run_for(1_500)
     expect(page.locator("#stale")).to_be_hidden()
+
+
+def test_the_real_suite_shows_a_check_a_receptor_set_to_nothing_and_its_own_absence(
+    start_suite: Callable[..., Suite], visit: Visit
+) -> None:
+    suite = start_suite(RECEPTOR_AVAILABILITY="1")
+    page = visit.open(suite.url, wait_for="#windows tr")
+    ask = page.get_by_role("button", name="Consultar estado")
+
+    ask.click()
+    expect(page.locator("#answer")).to_contain_text("Disponible :) en", timeout=20_000)
+    expect(page.locator("#receptor")).to_have_text("Disponible :)")
+    expect(page.locator("#checks tr")).to_have_count(1)
+    expect(page.locator("#logs li")).to_have_count(5)
+    page.get_by_role("button", name="Ver recorrido").click()
+    expect(page.locator("#trail-hops tr")).to_have_count(5)
+    assert serious_faults(page) == []
+    page.get_by_role("button", name="Cerrar").click()
+
+    suite.interrupt()
+    expect(page.locator("#stale")).to_be_visible(timeout=15_000)
+
+    places = {"VAR_DIR": str(suite.var_dir), "LOGS_DIR": str(suite.logs_dir), "MONITOR_PORT": str(suite.port)}
+    start_suite(RECEPTOR_AVAILABILITY="0", **places)
+    expect(page.locator("#stale")).to_be_hidden(timeout=15_000)
+    for _ in range(12):  # one answer alone does not make a state
+        requests.get(f"{suite.url}/status", timeout=10).raise_for_status()
+    ask.click()
+    expect(page.locator("#answer")).to_contain_text("No disponible :( en", timeout=20_000)
+    expect(page.locator("#receptor")).to_have_text("No disponible :(", timeout=20_000)
+    assert serious_faults(page) == []
