@@ -1,0 +1,82 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.figures import COLUMNS, RATIOS, Figures
+from comun.settings import ROOT
+from experimento.exits import Exit
+from tests.helpers import missing
+
+WITHOUT_QUEUE = "ceiling"
+
+
+def bench(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *options],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+@pytest.fixture
+def _wrk() -> None:
+    if shutil.which("wrk") is None:
+        missing("wrk is not installed: apt-get install wrk")
+
+
+def reported(done: subprocess.CompletedProcess[str], folder: Path) -> dict[str, Any]:
+    assert done.returncode == Exit.MET, done.stdout + done.stderr
+    facts: dict[str, Any] = json.loads((folder / "latest.json").read_text())
+    return facts
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("_wrk")
+def test_a_second_of_each_contestant_gives_every_figure_and_every_ratio(tmp_path: Path) -> None:
+    done = bench("--quick", "--connections", "10", "--output", str(tmp_path))
+
+    figures = reported(done, tmp_path)["figures"]
+    assert [one["contestant"] for one in figures] == list(CONTESTANTS)
+    for one in figures:
+        assert set(one) == {field.name for field in fields(Figures)}
+        unknown = {name for name, value in one.items() if value is None}
+        assert bool(unknown) == (one["contestant"] == WITHOUT_QUEUE), one
+        assert one["http_per_second"] > 0
+    suite = figures[list(CONTESTANTS).index("suite")]
+    assert (suite["not_200"], suite["lost"], suite["drained"]) == (0, 0, True)
+    markdown = (tmp_path / "latest.md").read_text()
+    for title in [*(column.title for column in COLUMNS), *(ratio.title for ratio in RATIOS)]:
+        assert title in done.stdout
+        assert title in markdown
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("_wrk")
+def test_the_long_scenarios_report_growth_start_and_verify(tmp_path: Path) -> None:
+    done = bench("--quick", "--startup", "--growth", "500", "--verify", "500", "--output", str(tmp_path))
+
+    facts = reported(done, tmp_path)
+    assert facts["slices"][-1]["checks"] >= 500
+    assert {"broker", "api", "monitor", "platform", "callcenter", "logs"} <= facts["slices"][-1]["memory"].keys()
+    assert all(seconds > 0 for seconds in [*facts["startup_seconds"], facts["verify_seconds"]])
+
+
+def test_without_wrk_it_says_how_to_install_it(tmp_path: Path) -> None:
+    done = bench("--quick", "--output", str(tmp_path / "results"), PATH=str(tmp_path))
+
+    assert done.returncode == Exit.UNAVAILABLE
+    assert "apt install wrk" in done.stderr
+    assert "brew install wrk" in done.stderr
+    assert not (tmp_path / "results").exists()
