@@ -137,10 +137,10 @@ def _decode_one(entry: object, hops: int, answered: bool) -> Check:
     if not isinstance(entry, list) or len(entry) != hops + 1:
         raise MalformedMessage(f"se esperaba una consulta con {hops} saltos: {str(entry)[:64]!r}")
     check_id, status, *times = entry
-    for time in times:
+    trail = (requested_at(parse_id(check_id)), *times)
+    for time in trail:
         if type(time) is not int or not EARLIEST <= time < LATEST:
             raise MalformedMessage(f"hora absurda: {str(time)[:64]!r}")
-    trail = (requested_at(parse_id(check_id)), *times)
     if not answered and status is None:
         return Check(check_id, None, trail)
     if answered and type(status) is int and 0 <= status <= 1:

@@ -1,0 +1,124 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from comun.errors import ConfigurationError
+from comun.settings import Settings, is_configured
+
+WHOLE, FRACTION = "un número entero entre", "un número entre"
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.load({}) == Settings()
+
+
+def test_every_default_is_a_value_that_is_allowed() -> None:
+    environment = Settings().environment({})
+    assert set(environment) == {field.metadata["variable"] for field in dataclasses.fields(Settings)}
+    assert Settings.load(environment) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("BROKER_URL", "amqp://localhost", "una dirección redis://… o rediss://…"),
+        ("BROKER_URL", "localhost:6379", "una dirección redis://"),
+        ("MONITOR_PORT", "abc", f"{WHOLE} 1 y 65535"),
+        ("MONITOR_PORT", "0", f"{WHOLE} 1 y 65535"),
+        ("MONITOR_PORT", "65536", f"{WHOLE} 1 y 65535"),
+        ("MONITOR_PORT", "5000.0", WHOLE),
+        ("MONITOR_PORT", "9" * 5_000, WHOLE),  # longer than Python converts
+        ("MONITOR_WORKERS", "0", f"{WHOLE} 1 y 64"),
+        ("MONITOR_ACCEPT_TIMEOUT", "0", f"{FRACTION} 0.1 y 60"),
+        ("MONITOR_ACCEPT_TIMEOUT", "nan", FRACTION),
+        ("MONITOR_ACCEPT_TIMEOUT", "inf", FRACTION),
+        ("MONITOR_ACCEPT_TIMEOUT", "5 s", FRACTION),
+        ("MONITOR_ACCEPT_TIMEOUT", "5,0", FRACTION),
+        ("MONITOR_MAX_IN_FLIGHT", "-1", WHOLE),
+        ("MONITOR_RESEND_GRACE", "3601", f"{FRACTION} 0.1 y 3600"),
+        ("MONITOR_RESEND_LIMIT", "0", f"{WHOLE} 1 y 1000"),
+        ("MONITOR_TARGET", "99", f"{FRACTION} 0 y 1"),
+        ("MONITOR_TARGET", "-0.1", f"{FRACTION} 0 y 1"),
+        ("MONITOR_INTERVAL", "-5s", "0 \\(nunca\\) o un tiempo entre 0.1s y 3600s"),
+        ("MONITOR_INTERVAL", "0.05", "0 \\(nunca\\) o un tiempo"),
+        ("MONITOR_INTERVAL", "2d", "0 \\(nunca\\) o un tiempo"),
+        ("MONITOR_ALLOW_PUBLIC", "maybe", "sí o no"),
+        ("ALERT_FAILURES", "1.5", WHOLE),
+        ("ALERT_REMINDER", "8d", "0 \\(nunca\\) o un tiempo"),
+        ("MONITOR_RESULTS_KEPT", "99", f"{WHOLE} 100 y 1e\\+08"),
+        ("RECEPTOR_AVAILABILITY", "1.01", f"{FRACTION} 0 y 1"),
+        ("RECEPTOR_AVAILABILITY", "90%", FRACTION),
+        ("RECEPTOR_SEED", "-1", WHOLE),
+        ("RECEPTOR_SEED", str(2**63), WHOLE),
+    ],
+)
+def test_a_bad_value_is_named_with_its_variable_and_what_is_allowed(variable: str, value: str, allowed: str) -> None:
+    with pytest.raises(ConfigurationError, match=allowed) as caught:
+        Settings.load({variable: value})
+    shown = "***" if variable == "BROKER_URL" else value
+    assert str(caught.value).startswith(f"{variable}={shown}: debe ser ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BROKER_URL", "http://user:hunter2@broker:6379"),
+        ("MONITOR_TOKEN", "hunter2"),
+        ("ALERT_WEBHOOK", "ftp://hunter2@host"),
+        ("MONITOR_TRACES_URL", "hunter2"),
+    ],
+)
+def test_the_error_of_a_secret_does_not_show_it(variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load({variable: value})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None  # nor does its traceback
+    assert variable in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "meaning"),
+    [
+        ("MONITOR_PORT", " 8080 ", "monitor_port", 8080),
+        ("MONITOR_PORT", "", "monitor_port", 5000),  # set to nothing is not set
+        ("MONITOR_ACCEPT_TIMEOUT", "1e1", "accept_timeout", 10.0),
+        ("MONITOR_INTERVAL", "500ms", "monitor_interval", 0.5),
+        ("MONITOR_INTERVAL", "5s", "monitor_interval", 5.0),
+        ("MONITOR_INTERVAL", "2m", "monitor_interval", 120.0),
+        ("MONITOR_INTERVAL", "1h", "monitor_interval", 3_600.0),
+        ("MONITOR_INTERVAL", "0", "monitor_interval", 0.0),
+        ("MONITOR_ALLOW_PUBLIC", "SÍ", "monitor_allow_public", True),
+        ("MONITOR_ALLOW_PUBLIC", "0", "monitor_allow_public", False),
+        ("RECEPTOR_AVAILABILITY", "0", "receptor_availability", 0.0),
+        ("RECEPTOR_AVAILABILITY", "1", "receptor_availability", 1.0),
+        ("RECEPTOR_SEED", str(2**63 - 1), "receptor_seed", 2**63 - 1),
+        ("LOGS_DIR", "/var/log/ñandú", "logs_dir", Path("/var/log/ñandú")),
+        ("BROKER_URL", "rediss://h:1/2", "broker_url", "rediss://h:1/2"),
+    ],
+)
+def test_a_good_value_is_understood(variable: str, value: str, name: str, meaning: object) -> None:
+    assert getattr(Settings.load({variable: value}), name) == meaning
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().monitor_port = 1  # type: ignore[misc]
+
+
+def test_a_program_ends_with_the_sentence_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONITOR_PORT", "abc")
+    with pytest.raises(SystemExit, match=r"^Configuración: MONITOR_PORT=abc: debe ser un número entero") as caught:
+        Settings.load_or_exit()
+    assert caught.value.__cause__ is None
+
+
+def test_a_child_process_loads_the_very_settings_of_its_parent() -> None:
+    settings = Settings(broker_url="redis://:secret@h:1/2", logs_dir=Path("a b"), monitor_allow_public=True)
+    assert Settings.load(settings.environment({"PATH": "/bin"})) == settings
+
+
+def test_a_variable_set_to_its_default_counts_as_configured() -> None:
+    assert is_configured("BROKER_URL", {"BROKER_URL": "redis://127.0.0.1:6379/0"})
+    assert not is_configured("BROKER_URL", {"BROKER_URL": "  "})
+    assert not is_configured("BROKER_URL", {})
