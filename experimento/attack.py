@@ -42,9 +42,9 @@ def attack(
     show: Show | None = None,
 ) -> Attack:
     """Run the generator to its end, to the first Ctrl-C or to the decision of `test`."""
-    clock, live, made = Clock(), Live(), list[Record]()
-    decided = False
+    clock, made, decided = Clock(), list[Record](), False
     started = clock.now()
+    live = Live(started)
     with (
         (folder / records.RECORDS).open("w", encoding="utf-8") as file,
         Interrupt() as interrupt,

@@ -14,16 +14,15 @@ _WINDOW = 3_000_000  # microseconds that the live rate is taken over
 class Live:
     """Counts records as they come in."""
 
-    def __init__(self) -> None:
+    def __init__(self, started: int) -> None:
+        """Start with nothing made at `started` (microseconds)."""
         self.made = 0
         self.accepted = 0
         self._latencies: deque[int] = deque(maxlen=_RECENT)
-        self._seen: deque[tuple[int, int]] = deque()  # (time, made by then), the last _WINDOW
+        self._seen = deque([(started, 0)])  # (time, made by then), the last _WINDOW
 
     def add(self, records: Iterable[Record], now: int) -> None:
         """Count the records that came in up to `now` (microseconds)."""
-        if not self._seen:
-            self._seen.append((now, 0))
         for record in records:
             self.made += 1
             self.accepted += record.outcome is Outcome.ACCEPTED
@@ -41,8 +40,6 @@ class Live:
     @property
     def rate(self) -> float:
         """Requests a second lately."""
-        if len(self._seen) < 2:
-            return 0.0
         (before, made_before), (after, made) = self._seen[0], self._seen[-1]
         return (made - made_before) * 1e6 / (after - before) if after > before else 0.0
 

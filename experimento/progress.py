@@ -28,7 +28,7 @@ class Bar:
         self._console = console
         self._title = title
         self._total = total
-        self._shown = (0, "")  # what the last plain line said
+        self._shown = self._printed = (0, "")  # the latest state, and what the last plain line said
         self._next_line = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -46,17 +46,16 @@ class Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        if not self._console.is_interactive and self._shown[1]:
+        if not self._console.is_interactive and self._shown != self._printed:
             self._print_line()
         self._progress.stop()
 
     def update(self, done: int, text: str) -> None:
         """Show that `done` of the total is reached."""
-        changed = (done, text) != self._shown
         self._shown = (done, text)
         if self._console.is_interactive:
             self._progress.update(self._task, completed=done, text=text, refresh=True)
-        elif changed and time.monotonic() >= self._next_line:
+        elif self._shown != self._printed and time.monotonic() >= self._next_line:
             self._print_line()
 
     def print(self, lines: Text) -> None:
@@ -65,5 +64,5 @@ class Bar:
 
     def _print_line(self) -> None:
         self._next_line = time.monotonic() + _PERIOD
-        done, text = self._shown
+        done, text = self._printed = self._shown
         self._console.print(f"{self._title}: {done}/{self._total} · {text}", markup=False, soft_wrap=True)

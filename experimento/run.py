@@ -145,6 +145,7 @@ def _plan(order: Order, done: Attack) -> dict[str, Any]:
         "started": done.started,
         "ended": done.ended,
         "interrupted": done.interrupted,
+        "requirements": [requirement.text for requirement in order.requirements],
         "sequential": order.until_decided is not None,
         "generator": asdict(done.fared),
         "warnings": warnings(done.fared),

@@ -9,6 +9,7 @@ from experimento.client import Client, in_turn, read_answer, read_error, status_
 from experimento.live import Live
 from experimento.load import LATE, Closed, Open, Tally
 from experimento.records import Outcome, Record
+from experimento.wording import duration, percent
 
 ID = "0190b6c0-0000-7000-8000-000000000001"
 
@@ -109,27 +110,25 @@ def test_the_generator_says_when_it_was_the_limit(cpu: float, late: int, limited
 
 
 def test_the_live_figures_before_the_first_answer() -> None:
-    live = Live()
-    live.add([], 0)
+    live = Live(0)
     assert (live.availability, live.p99, live.rate) == (None, None, 0.0)
     assert live.text() == "esperando respuestas"
 
 
 def test_the_live_figures() -> None:
-    live = Live()
-    live.add([], 0)
+    live = Live(0)
     live.add([record(took=ms * 1_000) for ms in range(1, 100)] + [record(Outcome.REFUSED, took=500_000)], 1_000_000)
-    assert live.text() == "99\u202f% aceptadas · 100/s · p99 99.0\u202fms"
+    assert live.text() == f"{percent(0.99)} aceptadas · 100/s · p99 {duration(99_000)}"
 
 
 def test_one_failure_never_reads_as_a_hundred_per_cent() -> None:
-    live = Live()
+    live = Live(0)
     live.add([record()] * 9_999 + [record(Outcome.FAILED)], 0)
-    assert live.text().startswith("99.99\u202f%")
+    assert live.text().startswith(percent(0.9999))
 
 
 def test_the_live_rate_is_the_recent_one() -> None:
-    live = Live()
+    live = Live(0)
     for second in range(20):
         live.add([record()] * (100 if second < 10 else 10), second * 1_000_000)
     assert live.rate == pytest.approx(10)
