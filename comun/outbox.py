@@ -87,6 +87,11 @@ class Outbox:
         with store.translated():
             return int(self._client.zscore(store.LATEST_ENDED, "check") or 0)
 
+    def latest(self, limit: int) -> list[str]:
+        """Return up to `limit` ids in flight, newest request first, of those whose next attempt is farthest."""
+        with store.translated():
+            return sorted(cast("list[str]", self._client.zrange(store.OUTBOX, 0, limit - 1, desc=True)), reverse=True)
+
     def all_ids(self) -> list[str]:
         """Return every id in flight (for reconciliation)."""
         with store.translated():

@@ -1,5 +1,6 @@
 """The one place that reads the environment: a frozen object, every value checked when it is made."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -68,6 +69,13 @@ def _token(text: str) -> str:
     return text
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def setting(variable: str, default: T, parse: Callable[[str], Any] = str) -> T:
     """Declare a field of `Settings`: its environment variable, its default and its parser.
 
@@ -120,7 +128,16 @@ class Settings:
                     secret = any(word in variable for word in ("TOKEN", "URL", "WEBHOOK"))
                     shown = "***" if secret else text
                     raise ConfigurationError(f"{variable}={shown}: debe ser {exc}") from None
-        return cls(**values)
+        return cls(**values).checked()
+
+    def checked(self) -> "Settings":
+        """Return these settings, unless one forbids another. Raises ConfigurationError."""
+        if not (self.monitor_token or self.monitor_allow_public or _is_loopback(self.monitor_host)):
+            raise ConfigurationError(
+                f"MONITOR_HOST={self.monitor_host}: para atender a otras máquinas define MONITOR_TOKEN, "
+                "o MONITOR_ALLOW_PUBLIC=sí si de verdad debe estar abierto a todas"
+            )
+        return self
 
     @classmethod
     def load_or_exit(cls) -> "Settings":

@@ -11,9 +11,28 @@ years at a check each 5 s.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 from comun.messages import Check, Status
+
+
+class Event(TypedDict):
+    """A fact on the timeline; `at` in epoch seconds."""
+
+    at: float
+    kind: Literal["flip", "restart", "fault"]
+    text: str
+    before: NotRequired[str]  # of a flip: the status left
+    after: NotRequired[str]  # of a flip: the status taken
+
+
+class Alert(TypedDict):
+    """What a channel delivers; `since` in epoch seconds."""
+
+    kind: Literal["flip", "reminder"]
+    status: str
+    since: float
+    text: str
 
 
 class Thresholds(NamedTuple):
@@ -75,3 +94,25 @@ def follow(receptor: Receptor, checks: Sequence[Check], thresholds: Thresholds) 
 def reminder_due(receptor: Receptor, now: float, interval: float) -> bool:
     """Tell whether it is time to say again that the receptor is down; an `interval` (seconds) of 0 means never."""
     return receptor.is_down and interval > 0 and now - receptor.said >= interval
+
+
+def flip_event(flip: Flip) -> Event:
+    """Return a flip as a fact for the timeline."""
+    before, after = flip.before.name.lower(), flip.after.name.lower()
+    return {"at": flip.at / 1e6, "kind": "flip", "text": _flip_text(flip), "before": before, "after": after}
+
+
+def flip_alert(flip: Flip) -> Alert:
+    """Return what is sent about a flip."""
+    return {"kind": "flip", "status": flip.after.name.lower(), "since": flip.at / 1e6, "text": _flip_text(flip)}
+
+
+def reminder(receptor: Receptor) -> Alert:
+    """Return what is sent again about a receptor that is down."""
+    status = receptor.status or Status.UNAVAILABLE
+    text = f"El receptor de call center sigue en el estado «{status.text}»"
+    return {"kind": "reminder", "status": status.name.lower(), "since": receptor.since / 1e6, "text": text}
+
+
+def _flip_text(flip: Flip) -> str:
+    return f"El receptor de call center pasó de «{flip.before.text}» a «{flip.after.text}»"

@@ -1,6 +1,7 @@
 """Launcher of the monitor: `flask run` finds `app`, `celery -A app.celery worker -Q monitor` finds `celery`."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -8,12 +9,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from comun.bus import Bus
 from comun.outbox import Outbox
 from comun.settings import Settings
+from monitor import facts, metrics, notify
+from monitor.api import Sources, make_api
 from monitor.figures import Figures, commands
 from monitor.intake import Intake
+from monitor.journal import Journal
+from monitor.panel import Panel
 from monitor.resend import Resender
 from monitor.results import Results
+from monitor.schedule import Scheduler
+from monitor.security import protect
 from monitor.tally import Tally
 from monitor.tasks import register
+from monitor.telemetry import tracer
+from monitor.watch import Watcher
 from monitor.web import create_app
 
 settings = Settings.load_or_exit()
@@ -21,7 +30,34 @@ bus = Bus(settings, "monitor")
 outbox = Outbox(bus.store)
 results = Results(bus.store, commands)
 figures = Figures(bus.store)
-register(bus, results)
+journal = Journal(bus.store)
+intake = Intake(settings, bus, outbox, Tally(figures))
+
+# The worker
+channels = notify.channels(settings)
+watcher = Watcher(settings, bus.store, figures, channels)
+register(bus, results, tracer(settings.traces_url))
 bus.when_ready(Resender(settings, bus, outbox, results, figures).start)
+bus.when_ready(watcher.start)
+bus.when_ready(Scheduler(settings.monitor_interval, intake.accept, watcher.lease).start)
+for name, deliver in channels.items():
+    bus.when_ready(notify.Notifier(name, deliver, journal, watcher.lease).start)
 celery = bus.celery
-app = create_app(intake=Intake(settings, bus, outbox, Tally(figures)), outbox=outbox, results=results)
+
+# The API
+read = partial(facts.read, bus.store)
+app = create_app(intake=intake, outbox=outbox, results=results)
+app.register_blueprint(
+    make_api(
+        Sources(
+            client=bus.store,
+            panel=Panel(read, settings.monitor_target),
+            figures=figures,
+            journal=journal,
+            outbox=outbox,
+            metrics=metrics.registry(partial(read, ())),
+            target=settings.monitor_target,
+        )
+    )
+)
+protect(app, token=settings.monitor_token, allow_public=settings.monitor_allow_public)

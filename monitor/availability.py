@@ -1,10 +1,10 @@
 """Availability (pure): from counters to shares with intervals, and to a verdict on the requirement."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from monitor.buckets import Count
+from monitor.buckets import Chunk, Count, Span, cover, total
 
 SETTLING = 10  # seconds an accepted check may take before it counts as not answered
 WINDOWS = {"1m": 60, "5m": 300, "1h": 3_600, "24h": 86_400}
@@ -39,6 +39,53 @@ class Share(NamedTuple):
         """Return it as the API shows it."""
         low, high = self.interval or (None, None)
         return {"good": self.good, "total": self.total, "ratio": self.ratio, "low": low, "high": high}
+
+
+class Window(NamedTuple):
+    """The buckets of a stretch of time: those of requests at least SETTLING seconds old, and the later ones."""
+
+    settled: list[Span]
+    fresh: list[Span]
+
+    @property
+    def spans(self) -> list[Span]:
+        """All of them."""
+        return [*self.settled, *self.fresh]
+
+
+class Measured(NamedTuple):
+    """What the buckets of a window say."""
+
+    service: Share
+    reported: Share
+    unknown_seconds: int
+    counters: list[int]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {
+            "service": self.service.as_json(),
+            "reported": self.reported.as_json(),
+            "unknown_seconds": self.unknown_seconds,
+        }
+
+
+def window(start: int, end: int, now: int) -> Window:
+    """Return the buckets of [start, end), epoch seconds."""
+    cut = min(end, max(start, now + 1 - SETTLING))
+    return Window(cover(start, cut, now), cover(cut, end, now))
+
+
+def measure(window: Window, chunks: Mapping[Chunk, Sequence[int]], watched_since: int | None) -> Measured:
+    """Add up a window; from `watched_since` on, a settled second in which nobody watched is unknown."""
+    settled, fresh = total(window.settled, chunks), total(window.fresh, chunks)
+    counters = [one + other for one, other in zip(settled, fresh, strict=True)]
+    unknown = 0
+    if watched_since is not None and window.settled:
+        start = min(span.first * span.level.seconds for span in window.settled)
+        end = max(span.last * span.level.seconds for span in window.settled)
+        unknown = max(0, end - max(start, watched_since) - settled[Count.WATCHED])
+    return Measured(service(settled, fresh), reported(counters), unknown, counters)
 
 
 def service(settled: Sequence[int], fresh: Sequence[int]) -> Share:

@@ -50,6 +50,12 @@ class Figures:
         with store.translated():
             return {name: int(n) for name, n in cast("dict[str, str]", self._client.hgetall(store.TOTALS)).items()}
 
+    def watched_since(self) -> int | None:
+        """Read the first second (epoch) that was watched. Raises StoreUnavailable."""
+        with store.translated():
+            since = cast("str | None", self._client.get(store.WATCHED_SINCE))
+        return None if since is None else int(since)
+
     def recent(self, limit: int = RECENT, status: Status | None = None) -> list[Check]:
         """Read the checks that ended last, newest request first. Raises StoreUnavailable."""
         key = store.RECENT if status is None else f"{store.RECENT}:{status}"

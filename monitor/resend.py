@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,11 +14,11 @@ from comun.messages import QUEUES, Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
 from comun.settings import Settings
 from monitor.figures import Figures
+from monitor.lease import Lease
 from monitor.results import Results
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks
-LEASE = 5_000  # milliseconds a leader stays leader without renewing
 LOOK_AT = 2_000  # pending checks looked at in one tick
 LONGEST_BACKOFF = 60_000_000  # microseconds
 
@@ -60,7 +59,7 @@ class Resender:
         self._outbox = outbox
         self._results = results
         self._figures = figures
-        self._name = uuid.uuid4().hex
+        self._lease = Lease(bus.store, store.LEADER)
         self._idle_since: float | None = None
 
     def start(self) -> None:
@@ -70,7 +69,7 @@ class Resender:
     def _run(self) -> None:
         while True:
             try:
-                if self._leads():
+                if self._lease.renew():
                     self.look()
             except StoreUnavailable as exc:
                 self._idle_since = None
@@ -118,11 +117,3 @@ class Resender:
             return 0.0
         self._idle_since = self._idle_since or time.monotonic()
         return time.monotonic() - self._idle_since
-
-    def _leads(self) -> bool:
-        """Become or stay the one leader: a lease in the store (https://redis.io/docs/latest/commands/set/)."""
-        with store.translated():
-            holder = self._bus.store.set(store.LEADER, self._name, nx=True, px=LEASE, get=True)
-            if holder == self._name:
-                self._bus.store.pexpire(store.LEADER, LEASE)
-        return holder in (None, self._name)

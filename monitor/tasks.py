@@ -1,21 +1,25 @@
 """The monitor worker's task: receive answers, keep the first for each check, show it, send it to the log."""
 
 import logging
+from itertools import compress
 
 from comun.bus import Bus
 from comun.messages import Hop, Route, Status
 from monitor.results import Results
+from monitor.telemetry import Trace
 
 log = logging.getLogger(__name__)
 
 
-def register(bus: Bus, results: Results) -> None:
+def register(bus: Bus, results: Results, trace: Trace) -> None:
     """Put the monitor's task on the bus."""
 
     @bus.task(Route.MONITOR_CALLBACK)
     def monitor_callback(batch: object) -> None:
         checks = bus.receive(batch, Hop.RECEIVED)
-        ends, _ = bus.insist(lambda: results.settle(checks))
+        ends, new = bus.insist(lambda: results.settle(checks))
+        trace(list(compress(ends, new)))
         answered = [check for check in ends if check.status is not Status.UNANSWERED]
-        bus.log(Hop.RECEIVED, answered)
-        log.info("%s", "\n".join(f"{check.id} {Hop.RECEIVED.message(check.status)}" for check in answered))
+        if answered:
+            bus.log(Hop.RECEIVED, answered)
+            log.info("%s", "\n".join(f"{check.id} {Hop.RECEIVED.message(check.status)}" for check in answered))

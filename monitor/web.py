@@ -15,6 +15,7 @@ from comun.ids import parse_id
 from comun.messages import Check, Hop, Status
 from comun.outbox import Outbox
 from monitor.intake import Intake
+from monitor.query import only
 from monitor.results import Results
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
 
     @app.get("/status/<check_id>")
     def show_check(check_id: str) -> Response:
-        _only()
+        only()
         check_id = _valid(check_id)
         check = results.get(check_id)
         if check is None and not outbox.holds(check_id):
@@ -52,12 +53,12 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
 
     @app.get("/health/live")
     def live() -> Response:
-        _only()
+        only()
         return jsonify(ok=["proceso"], failing={})
 
     @app.get("/health/ready")
     def ready() -> Response:
-        _only()
+        only()
         try:
             outbox.size()  # a real round trip to the store that every check needs
         except StoreUnavailable as exc:
@@ -141,15 +142,10 @@ def _valid(check_id: str) -> str:
         raise BadRequest(str(exc)) from exc
 
 
-def _only(*known: str) -> None:
-    if unknown := set(request.args) - set(known):
-        raise BadRequest(f"Parámetro desconocido: {', '.join(sorted(unknown))}.")
-
-
 def _wait_asked_for() -> float | None:
     if not request.query_string:
         return None
-    _only("wait")
+    only("wait")
     text = request.args.get("wait", "")
     try:
         wait = float(text)

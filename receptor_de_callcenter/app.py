@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from comun import store
 from comun.bus import Bus
 from comun.settings import Settings
 from receptor_de_callcenter.availability import bernoulli
@@ -13,4 +14,5 @@ from receptor_de_callcenter.tasks import register
 settings = Settings.load_or_exit()
 bus = Bus(settings, "callcenter")
 register(bus, bernoulli(settings.receptor_availability, settings.receptor_seed))
+bus.when_ready(lambda: bus.store.set(store.RECEPTOR_SETTING, settings.receptor_availability))  # for the panel
 celery = bus.celery

@@ -1,0 +1,123 @@
+"""The monitor's second face: the panel, its data, history, badges, documentation and metrics; a few lines a route."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import redis
+from flask import Blueprint, Response, jsonify, render_template, request
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from comun import heartbeat
+from comun.ids import requested_at
+from comun.messages import Check, Status
+from comun.outbox import Outbox
+from monitor import badges, history, query
+from monitor.availability import Share, measure, window
+from monitor.buckets import chunks_of
+from monitor.figures import RECENT, Figures
+from monitor.journal import Journal
+from monitor.openapi import allowed, describe_api, operations
+from monitor.panel import Panel
+from monitor.state import describe
+
+
+class Sources(NamedTuple):
+    """What the routes read from."""
+
+    client: redis.Redis
+    panel: Panel
+    figures: Figures
+    journal: Journal
+    outbox: Outbox
+    metrics: CollectorRegistry
+    target: float
+    now: Callable[[], float] = time.time
+
+
+def make_api(sources: Sources) -> Blueprint:
+    """Assemble the routes; nothing connects yet."""
+    api = Blueprint("api", __name__)
+    document = describe_api()
+
+    @api.before_app_request
+    @cache
+    def beat() -> None:
+        heartbeat.start(sources.client, "api", lambda: 0)  # with the first request: not before a server has forked
+
+    @api.get("/")
+    def show_panel() -> str:
+        query.only()
+        return render_template("panel.html")
+
+    @api.get("/api/state")
+    def show_state() -> Response:
+        query.only()
+        body, tag = sources.panel.state()
+        response = Response(body, mimetype="application/json", headers={"Cache-Control": "no-cache"})
+        response.set_etag(tag)
+        response.make_conditional(request)
+        return response
+
+    @api.get("/api/history")
+    def show_history() -> Response:
+        query.only("window", "from", "to")
+        now = int(sources.now())
+        _, length = query.window("24h")
+        end = query.whole("to", now + 1, 0, query.FARTHEST)
+        wanted = history.plan(query.whole("from", end - length, 0, query.FARTHEST), end, now)
+        figures = sources.figures
+        return jsonify(
+            history.compose(wanted, figures.chunks(wanted.chunks), sources.journal.events(), figures.watched_since())
+        )
+
+    @api.get("/api/checks")
+    def show_checks() -> Response:
+        query.only("status", "limit")
+        limit, status = query.whole("limit", 20, 1, RECENT), query.status()
+        if status is Status.IN_FLIGHT:
+            return jsonify(checks=[_in_flight(check_id) for check_id in sources.outbox.latest(limit)])
+        return jsonify(checks=[describe(check) for check in sources.figures.recent(limit, status)])
+
+    @api.get("/badge/availability.svg")
+    def show_badge() -> Response:
+        query.only("window")
+        name, share = _service(sources)
+        drawn = badges.svg(name, share, sources.target)
+        return Response(drawn, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=60"})
+
+    @api.get("/badge/availability.json")
+    def show_shields() -> Response:
+        query.only("window")
+        name, share = _service(sources)
+        return jsonify(badges.shields(name, share, sources.target))
+
+    @api.get("/openapi.json")
+    def show_openapi() -> Response:
+        query.only()
+        return jsonify(document)
+
+    @api.get("/docs")
+    def show_docs() -> str:
+        query.only()
+        return render_template("docs.html", document=document, operations=operations(document), allowed=allowed)
+
+    @api.get("/metrics")
+    def show_metrics() -> Response:
+        query.only()
+        return Response(generate_latest(sources.metrics), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return api
+
+
+def _service(sources: Sources) -> tuple[str, Share]:
+    name, length = query.window("24h")
+    now = int(sources.now())
+    wanted = window(now + 1 - length, now + 1, now)
+    return name, measure(wanted, sources.figures.chunks(chunks_of(wanted.spans)), None).service
+
+
+def _in_flight(check_id: str) -> dict[str, Any]:
+    return describe(Check(check_id, Status.IN_FLIGHT, (requested_at(check_id),)))

@@ -1,0 +1,84 @@
+"""History (pure): any span of time up to a year, as totals, percentiles and a series of points."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from monitor.alerts import Event
+from monitor.availability import Window, measure, window
+from monitor.buckets import Chunk, Count, Span, chunks_of, finest, series
+from monitor.latency import percentile
+
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+LONGEST = UNITS["y"]
+WINDOW_PATTERN = r"^[1-9][0-9]{0,3}[smhdwy]$"
+STEPS = (1, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 86_400)  # seconds between two points
+MOST_POINTS = 400
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+COUNTED = (Count.ACCEPTED, Count.REFUSED, Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED)
+
+
+class Plan(NamedTuple):
+    """Which buckets an answer needs."""
+
+    start: int
+    end: int
+    step: int
+    window: Window
+    line: Span
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        """The chunks to be read, each once."""
+        return chunks_of([*self.window.spans, self.line])
+
+
+def seconds_of(text: str) -> int | None:
+    """Return the length of a window such as `5m` or `30d`, a year at the most; None for anything else."""
+    match = re.match(WINDOW_PATTERN, text)
+    return min(int(text[:-1]) * UNITS[text[-1]], LONGEST) if match else None
+
+
+def plan(start: int, end: int, now: int) -> Plan:
+    """Plan [start, end), epoch seconds: what lies in the future or more than a year before the end is cut off."""
+    end = min(end, now + 1)
+    start = max(min(start, end), end - LONGEST)
+    level = finest(start, now)
+    step = next((each for each in STEPS if each >= level.seconds and (end - start) / each < MOST_POINTS), STEPS[-1])
+    first, last = start // step * step, -(-end // step) * step
+    return Plan(start, end, step, window(start, end, now), Span(level, first // level.seconds, last // level.seconds))
+
+
+def compose(
+    plan: Plan, chunks: Mapping[Chunk, Sequence[int]], events: Sequence[Event], watched_since: int | None
+) -> dict[str, Any]:
+    """Put the answer together."""
+    measured = measure(plan.window, chunks, watched_since)
+    bins = measured.counters[len(Count) :]
+    each = plan.step // plan.line.level.seconds
+    columns = {counter.name.lower(): _summed(series(plan.line, chunks, counter), each) for counter in COUNTED}
+    first = plan.line.first * plan.line.level.seconds
+    return {
+        "from": plan.start,
+        "to": plan.end,
+        "step": plan.step,
+        **measured.as_json(),
+        "latency_ms": {name: _ms(percentile(bins, share)) for name, share in PERCENTILES.items()},
+        "points": [
+            {"at": first + place * plan.step, **dict(zip(columns, counts, strict=True))}
+            for place, counts in enumerate(zip(*columns.values(), strict=True))
+        ],
+        "flips": [
+            {"at": event["at"], "before": event["before"], "after": event["after"]}
+            for event in events
+            if event["kind"] == "flip" and plan.start <= event["at"] < plan.end
+        ],
+    }
+
+
+def _summed(counts: Sequence[int], each: int) -> list[int]:
+    return [sum(counts[place : place + each]) for place in range(0, len(counts), each)]
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1e3

@@ -1,0 +1,87 @@
+"""Notification: delivers alerts to a webhook and to a command, each tried again until it works or is too old."""
+
+import json
+import logging
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import requests
+
+from comun.errors import StoreUnavailable
+from comun.settings import Settings
+from monitor.alerts import Alert
+from monitor.journal import Journal
+from monitor.lease import Lease
+
+log = logging.getLogger(__name__)
+TICK = 0.5  # seconds between two looks for an alert
+ATTEMPTS = 10  # the pause between two doubles from 1 s on: eight and a half minutes in all
+TIMEOUT = 10.0  # seconds for one attempt
+
+Deliver = Callable[[Alert], None]
+
+
+def channels(settings: Settings) -> dict[str, Deliver]:
+    """Return the channels that are configured, by name."""
+    found: dict[str, Deliver] = {}
+    if settings.alert_webhook:
+        found["webhook"] = lambda alert: post(settings.alert_webhook, alert)
+    if settings.alert_command:
+        found["command"] = lambda alert: run(settings.alert_command, alert)
+    return found
+
+
+def post(address: str, alert: Alert) -> None:
+    """Send an alert as JSON; raises OSError (requests' errors are) unless the answer is 2xx or 3xx."""
+    requests.post(address, json=alert, timeout=TIMEOUT).raise_for_status()
+
+
+def run(command: str, alert: Alert) -> None:
+    """Run a command, without a shell, with the alert as JSON on its input; raises if it fails or takes too long."""
+    subprocess.run(
+        shlex.split(command), input=json.dumps(alert), text=True, timeout=TIMEOUT, check=True, capture_output=True
+    )
+
+
+class Notifier:
+    """The loop of one channel, in a thread of the leading monitor worker."""
+
+    def __init__(self, name: str, deliver: Deliver, journal: Journal, lease: Lease) -> None:
+        self._name = name
+        self._deliver = deliver
+        self._journal = journal
+        self._lease = lease
+
+    def start(self) -> None:
+        """Deliver for as long as the process lives."""
+        threading.Thread(target=self._run, name=f"notifier-{self._name}", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                while self._lease.held and (alert := self._journal.next_alert(self._name)):
+                    self.insist(alert)
+                    self._journal.drop_alert(self._name, alert)
+            except StoreUnavailable as exc:
+                log.debug("notifying=paused reason=%s", exc)
+            except Exception:
+                log.exception("notifying failed; it is tried again")
+            time.sleep(TICK)
+
+    def insist(self, alert: Alert, pause: float = 1.0) -> bool:
+        """Deliver one alert, trying again with growing pauses (seconds); tell whether it worked in the end."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._deliver(alert)
+            except (OSError, ValueError, subprocess.SubprocessError) as exc:
+                # Only the class: the text of the error may hold the address, and that its secret.
+                log.warning("alert channel=%s attempt=%d failed=%s", self._name, attempt, type(exc).__name__)
+            else:
+                return True
+            if attempt < ATTEMPTS:
+                time.sleep(pause * 2 ** (attempt - 1))
+        log.error("alert channel=%s given up: %s", self._name, alert["text"])
+        return False

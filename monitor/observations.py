@@ -1,0 +1,66 @@
+"""Observations (pure): what the watcher reads out of heartbeats and queues."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from comun.errors import MalformedMessage
+from comun.heartbeat import FRESH
+from comun.ids import parse_id, requested_at
+
+ROLES = {
+    "api": "La API del monitor",
+    "platform": "La plataforma de mensajes",
+    "callcenter": "El receptor de call center",
+    "monitor": "El trabajador del monitor",
+    "logs": "El log manager",
+}
+
+Beat = dict[str, Any]
+
+
+class Restart(NamedTuple):
+    """A worker fell silent and another one took its place."""
+
+    role: str
+    at: float  # epoch seconds; when the new one started
+    gone: str  # the silent one's heartbeat, which has been made use of
+
+
+def restarts(beats: Mapping[str, Beat], now: float) -> list[Restart]:
+    """Match each silent worker with the one of its role and host that started after its last beat.
+
+    A worker that nobody follows is not restarted but missing; one that follows nobody was added.
+    """
+    followers = sorted(beats, key=lambda name: float(beats[name]["started"]))
+    found = []
+    for name in sorted(beats, key=lambda name: float(beats[name]["beat"])):
+        old = beats[name]
+        if now - old["beat"] <= FRESH or old["role"] not in ROLES:
+            continue
+        for other in followers:
+            new = beats[other]
+            # It may start in the second in which the old one would have beaten again.
+            if other != name and _same_place(old, new) and new["started"] >= old["beat"] - 1.0:
+                found.append(Restart(old["role"], new["started"], name))
+                followers.remove(other)
+                break
+    return found
+
+
+def sent_at(raw: str | None) -> int | None:
+    """Return when a message in a queue was sent (microseconds), as its first check tells; None if it does not."""
+    try:
+        envelope = json.loads(raw or "")
+        args, _, _ = json.loads(base64.b64decode(envelope["body"]))
+        check_id, _, *times = args[-1][0]
+        last = times[-1] if times else requested_at(parse_id(check_id))
+    except (ValueError, KeyError, IndexError, TypeError, binascii.Error, MalformedMessage):
+        return None
+    return last if type(last) is int else None
+
+
+def _same_place(one: Beat, other: Beat) -> bool:
+    return bool(one["role"] == other["role"] and one["host"] == other["host"])

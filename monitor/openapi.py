@@ -1,0 +1,178 @@
+"""OpenAPI (pure): the description of the HTTP API, and what the page at /docs shows of it."""
+
+from typing import Any, NamedTuple
+
+from comun.messages import Status
+from monitor.figures import RECENT
+from monitor.history import WINDOW_PATTERN
+from monitor.query import FARTHEST
+from monitor.schemas import COUNT, ID, components, one_of, ref
+
+Json = dict[str, Any]
+
+INTRODUCTION = (
+    "Consulta el estado del receptor de call center a través de la plataforma de mensajes. Cada consulta aceptada "
+    "termina exactamente en una clase: disponible, no disponible o sin respuesta. Los errores son problem+json."
+)
+PROBLEMS = {
+    400: "Un parámetro desconocido, repetido o imposible.",
+    401: "Falta el token: `Authorization: Bearer …`.",
+    403: "Sin token configurado solo se atiende a esta máquina.",
+    404: "No se conoce esa consulta, o ya no se conserva.",
+    503: "El broker no responde o hay demasiadas consultas en curso; `Retry-After` dice cuándo volver.",
+}
+
+
+class Operation(NamedTuple):
+    """One operation as /docs shows it."""
+
+    path: str
+    summary: str
+    parameters: list[Json]
+    responses: list[tuple[str, str, str]]  # code, description, schema or media type
+
+
+def describe_api() -> Json:
+    """Return the whole document, OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1)."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Monitor del experimento de disponibilidad",
+            "version": "1.0.0",
+            "description": INTRODUCTION,
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}, {}],
+        "paths": _paths(),
+        "components": {
+            "schemas": components(),
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "MONITOR_TOKEN, si lo hay."}
+            },
+        },
+    }
+
+
+def operations(document: Json) -> list[Operation]:
+    """List a document's operations."""
+    return [
+        Operation(
+            path,
+            item["get"]["summary"],
+            item["get"].get("parameters", []),
+            [(code, answer["description"], _kind(answer)) for code, answer in item["get"]["responses"].items()],
+        )
+        for path, item in document["paths"].items()
+    ]
+
+
+def allowed(schema: Json) -> str:
+    """Say which values a parameter takes."""
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    if "maximum" in schema:
+        return f"{schema['minimum']} a {schema['maximum']}"
+    return str(schema["pattern"])
+
+
+def _paths() -> Json:
+    window = _query(
+        "window", {"type": "string", "pattern": WINDOW_PATTERN, "default": "24h"}, "Ventana: 5m, 24h, 30d, 1y…"
+    )
+    second = {**COUNT, "maximum": FARTHEST}
+    wait = _query("wait", {"type": "number", "minimum": 0, "maximum": 30}, "Segundos que esperar la respuesta.")
+    accepted = {
+        "description": "Encolada; con `wait`, su resultado.",
+        **_json({"oneOf": [ref("Accepted"), ref("Check")]}),
+    }
+    limit = _query("limit", {"type": "integer", "minimum": 1, "maximum": RECENT, "default": 20}, "Cuántas como máximo.")
+    status = _query("status", one_of(*(each.name.lower() for each in Status)), "Solo las de esta clase.")
+    since = _query("from", second, "Desde; segundos desde 1970. Por omisión, la longitud de `window` antes de `to`.")
+    until = _query("to", second, "Hasta, sin incluirlo; por omisión, ahora.")
+    identifier = {"name": "id", "in": "path", "required": True, "schema": ID, "description": "El id de la consulta."}
+    pending = {"description": "Aceptada, aún sin terminar.", **_json(ref("Check"))}
+    return {
+        "/status": _get("Pide el estado del receptor", {200: accepted, 202: pending}, [wait], store=True),
+        "/status/{id}": _get(
+            "Dice cómo terminó una consulta",
+            {200: {"description": "Terminada.", **_json(ref("Check"))}, 202: pending},
+            [identifier],
+            missing=True,
+            store=True,
+        ),
+        "/health/live": _get("Dice si el proceso vive", {200: _ok("Health")}, public=True),
+        "/health/ready": _get(
+            "Dice si puede aceptar consultas",
+            {200: _ok("Health"), 503: {"description": "El broker no responde.", **_json(ref("Health"))}},
+            public=True,
+        ),
+        "/api/state": _get(
+            "Todo lo que muestra el panel", {200: _ok("State"), 304: {"description": "No ha cambiado desde ese ETag."}}
+        ),
+        "/api/history": _get(
+            "La disponibilidad de cualquier tramo, hasta un año",
+            {200: _ok("History")},
+            [window, since, until],
+            store=True,
+        ),
+        "/api/checks": _get("Las últimas consultas", {200: _ok("Checks")}, [status, limit], store=True),
+        "/badge/availability.svg": _get(
+            "La disponibilidad como insignia", {200: _media("image/svg+xml")}, [window], store=True
+        ),
+        "/badge/availability.json": _get(
+            "La disponibilidad para shields.io", {200: _ok("Shields")}, [window], store=True
+        ),
+        "/metrics": _get("Métricas para Prometheus", {200: _media("text/plain")}),
+        "/openapi.json": _get("Este documento", {200: {"description": "OpenAPI 3.1.", **_json({"type": "object"})}}),
+        "/docs": _get("Este documento, para leer", {200: _media("text/html")}),
+        "/": _get("El panel", {200: _media("text/html")}),
+    }
+
+
+def _get(
+    summary: str,
+    answers: dict[int, Json],
+    parameters: list[Json] | None = None,
+    *,
+    missing: bool = False,
+    store: bool = False,
+    public: bool = False,
+) -> Json:
+    """Describe a GET; `missing`: it may answer 404, `store`: 503, `public`: it needs no token."""
+    codes = [400, *([] if public else [401, 403]), *([404] if missing else []), *([503] if store else [])]
+    problems = {
+        code: {"description": PROBLEMS[code], **_json(ref("Problem"), "application/problem+json")} for code in codes
+    }
+    operation: Json = {
+        "summary": summary,
+        "responses": {str(code): each for code, each in sorted((problems | answers).items())},
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if public:
+        operation["security"] = []
+    return {"get": operation}
+
+
+def _query(name: str, schema: Json, text: str) -> Json:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
+
+
+def _json(schema: Json, media: str = "application/json") -> Json:
+    return {"content": {media: {"schema": schema}}}
+
+
+def _ok(component: str) -> Json:
+    return {"description": components()[component]["description"], **_json(ref(component))}
+
+
+def _media(media: str) -> Json:
+    return {"description": media, **_json({"type": "string"}, media)}
+
+
+def _kind(answer: Json) -> str:
+    for media, content in answer.get("content", {}).items():
+        schema = content["schema"]
+        names = [each.get("$ref", "").rpartition("/")[2] for each in schema.get("oneOf", [schema])]
+        return " | ".join(filter(None, names)) or media
+    return ""

@@ -1,0 +1,47 @@
+"""Query strings: unknown, repeated or impossible parameters are refused, never guessed."""
+
+from flask import request
+from werkzeug.exceptions import BadRequest
+
+from comun.messages import Status
+from monitor import history
+
+FARTHEST = 4_102_444_800  # the year 2100, epoch seconds
+
+
+def only(*known: str) -> None:
+    """Refuse any parameter but these, and any that comes twice. Raises BadRequest."""
+    if unknown := set(request.args) - set(known):
+        raise BadRequest(f"Parámetro desconocido: {', '.join(sorted(unknown))}.")
+    if repeated := [name for name in request.args if len(request.args.getlist(name)) > 1]:
+        raise BadRequest(f"Parámetro repetido: {', '.join(repeated)}.")
+
+
+def whole(name: str, default: int, low: int, high: int) -> int:
+    """Return a parameter that is a whole number. Raises BadRequest."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and low <= int(text) <= high):
+        raise BadRequest(f"{name} debe ser un número entero entre {low} y {high}.")
+    return int(text)
+
+
+def window(default: str) -> tuple[str, int]:
+    """Return the parameter `window` and its length in seconds. Raises BadRequest."""
+    text = request.args.get("window", default)
+    seconds = history.seconds_of(text)
+    if seconds is None:
+        raise BadRequest("window debe ser un número y una unidad, como 5m, 24h, 30d o 1y.")
+    return text, seconds
+
+
+def status() -> Status | None:
+    """Return the parameter `status`, None for any. Raises BadRequest."""
+    text = request.args.get("status")
+    if text is None:
+        return None
+    names = {each.name.lower(): each for each in Status}
+    if text not in names:
+        raise BadRequest(f"status debe ser uno de: {', '.join(names)}.")
+    return names[text]

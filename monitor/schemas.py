@@ -1,0 +1,155 @@
+"""Schemas (pure): the JSON that the API answers with, as OpenAPI components (JSON Schema 2020-12)."""
+
+from typing import Any
+
+from comun.messages import Hop, Status
+from monitor.availability import WINDOWS
+from monitor.history import COUNTED, PERCENTILES
+from monitor.state import STATIONS
+
+Schema = dict[str, Any]
+
+UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+STRING: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+ID: Schema = {"type": "string", "pattern": UUID_PATTERN, "description": "UUID versión 7; lleva la hora de la solicitud"}
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+
+
+def ref(name: str) -> Schema:
+    """Refer to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def nullable(schema: Schema) -> Schema:
+    """Allow null besides."""
+    return {"oneOf": [schema, {"type": "null"}]}
+
+
+def array(items: Schema) -> Schema:
+    """Make a list."""
+    return {"type": "array", "items": items}
+
+
+def closed(text: str, optional: tuple[str, ...] = (), /, **properties: Schema) -> Schema:
+    """Make an object with these properties and no others, all required but the optional ones."""
+    names = {name.rstrip("_"): schema for name, schema in properties.items()}
+    required = [name for name in names if name not in optional]
+    return {
+        "type": "object",
+        "description": text,
+        "properties": names,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def one_of(*values: str) -> Schema:
+    """Make a closed set of words."""
+    return {"type": "string", "enum": list(values)}
+
+
+def components() -> dict[str, Schema]:
+    """Return every component by name."""
+    age = nullable({"type": "number", "minimum": 0})
+    ratio = {"type": "number", "minimum": 0, "maximum": 1}
+    ended = one_of(*(status.name.lower() for status in Status if status is not Status.IN_FLIGHT))
+    any_status = one_of(*(status.name.lower() for status in Status))
+    measured = {"service": ref("Share"), "reported": ref("Share"), "unknown_seconds": COUNT}
+    counted = {counter.name.lower(): COUNT for counter in COUNTED}
+    return {
+        "Problem": closed(
+            "Un error, según RFC 9457.",
+            ("id",),
+            type=STRING,
+            title=STRING,
+            status={"type": "integer"},
+            detail=STRING,
+            id=ID,
+        ),
+        "Accepted": closed("La consulta está encolada.", status=STRING, id=ID),
+        "Check": closed(
+            "Una consulta; las horas de sus saltos solo cuando ha terminado.",
+            ("hops",),
+            id=ID,
+            status=any_status,
+            text=STRING,
+            hops=closed("", tuple(hop.name.lower() for hop in Hop), **{hop.name.lower(): INSTANT for hop in Hop}),
+        ),
+        "Health": closed(
+            "Qué responde y qué no.", ok=array(STRING), failing={"type": "object", "additionalProperties": STRING}
+        ),
+        "Share": closed(
+            "Una proporción con su intervalo de Wilson del 95 %; nulos cuando no hay nada que medir.",
+            good=COUNT,
+            total=COUNT,
+            ratio=nullable(ratio),
+            low=nullable(ratio),
+            high=nullable(ratio),
+        ),
+        "Trail": closed(
+            "Una consulta con su recorrido; horas en segundos desde 1970, nulas donde no llegó.",
+            id=ID,
+            status=any_status,
+            requested=NUMBER,
+            total_ms=nullable(NUMBER),
+            hops={**array(nullable(NUMBER)), "minItems": 5, "maxItems": 5},
+        ),
+        "Checks": closed("Consultas, la más reciente primero.", checks=array(ref("Trail"))),
+        "Shields": closed(
+            "Lo que espera shields.io.", schemaVersion={"const": 1}, label=STRING, message=STRING, color=STRING
+        ),
+        "History": closed(
+            "La disponibilidad de un tramo de tiempo; horas en segundos desde 1970.",
+            from_=COUNT,
+            to=COUNT,
+            step=COUNT,
+            **measured,
+            latency_ms=closed("Percentiles.", **dict.fromkeys(PERCENTILES, age)),
+            points=array(closed("Un punto de la serie.", at=COUNT, **counted)),
+            flips=array(closed("Un cambio de estado.", at=NUMBER, before=ended, after=ended)),
+        ),
+        "State": closed(
+            "Todo lo que muestra el panel; horas en segundos desde 1970, duraciones en milisegundos.",
+            now=NUMBER,
+            version={"const": 1},
+            broker=closed("", ok={"type": "boolean"}),
+            receptor=closed("", status=nullable(ended), since=nullable(NUMBER), setting=nullable(ratio)),
+            requirement=closed(
+                "El requisito y su veredicto.",
+                metric={"const": "service"},
+                target=ratio,
+                window=one_of(*WINDOWS),
+                verdict=one_of("met", "not_met", "inconclusive"),
+                total=COUNT,
+            ),
+            windows=array(closed("", window=one_of(*WINDOWS), **measured)),
+            timeline=closed(
+                "Respuestas y rechazos por segundo.",
+                start=COUNT,
+                step=COUNT,
+                **{name: array(COUNT) for name in ("available", "unavailable", "unanswered", "refused")},
+            ),
+            events=array(closed("", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)),
+            stations=array(
+                closed(
+                    "Una estación del camino.",
+                    id=one_of(*(station.id for station in STATIONS)),
+                    title=STRING,
+                    hop=nullable({"type": "integer", "minimum": 1, "maximum": 5}),
+                    state=one_of("up", "down"),
+                    workers=COUNT,
+                    queue=nullable(STRING),
+                    depth=nullable(COUNT),
+                    oldest_ms=age,
+                    median_ms=age,
+                )
+            ),
+            outbox=closed("Consultas aceptadas que aún no han terminado.", size=COUNT, oldest_ms=age),
+            dead_letters=COUNT,
+            resent=COUNT,
+            checks=array(ref("Trail")),
+            logs=array(STRING),
+        ),
+    }

@@ -1,0 +1,78 @@
+"""Security: who may ask, and the headers that every answer carries."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+OPEN = "/health/"  # probes have no token
+HEADERS = [
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+]
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def protect(app: Flask, *, token: str, allow_public: bool) -> None:
+    """Ask every request but health for the token; without one, let only this machine in unless told otherwise.
+
+    The address is looked at for each request because `flask run --host` does not tell where it listens.
+    """
+    app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[assignment, method-assign]
+
+    @app.before_request
+    def guard() -> None:
+        if request.path.startswith(OPEN):
+            return
+        if token:
+            if not knows(token):
+                raise Unauthorized("Hace falta el token del monitor.", www_authenticate=list(challenges()))
+        elif not allow_public and not is_local(request.remote_addr):
+            raise Forbidden("Sin MONITOR_TOKEN el monitor solo atiende a esta máquina.")
+
+
+def knows(token: str) -> bool:
+    """Tell whether the request has the token: as Bearer, or as the password of Basic, which browsers can ask for."""
+    given = request.authorization
+    secret = (given.token or given.password or "") if given is not None else ""
+    return hmac.compare_digest(secret.encode(errors="replace"), token.encode())
+
+
+def challenges() -> Iterable[WWWAuthenticate]:
+    """Yield how a client may show the token."""
+    yield WWWAuthenticate("bearer", {"realm": "monitor"})
+    yield WWWAuthenticate("basic", {"realm": "monitor", "charset": "UTF-8"})
+
+
+def is_local(address: str | None) -> bool:
+    """Tell whether a client is on this machine; one without an address came over a local socket."""
+    if not address:
+        return True
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback  # ::ffff:127.0.0.1 is this machine too
+
+
+def with_headers(wsgi: Wsgi) -> Wsgi:
+    """Add the headers outside Flask: a list's addition instead of six header updates an answer."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, headers + HEADERS, exc_info)
+
+        return wsgi(environ, start)
+
+    return answer

@@ -1,0 +1,153 @@
+"""State (pure): from the store's facts to the JSON that the panel polls."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from comun.heartbeat import FRESH
+from comun.messages import Check, Hop, Status
+from monitor.aggregate import LEGS
+from monitor.availability import WINDOWS, Window, measure, verdict, window
+from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
+from monitor.facts import SHOWN, Facts
+from monitor.latency import BINS, percentile
+
+VERSION = 1
+TIMELINE = 300  # seconds
+REQUIREMENT = "5m"  # the window that the requirement is judged over
+
+
+class Station(NamedTuple):
+    """A place on the way: whose workers they are, the hop that arriving there is, the queue they take from."""
+
+    id: str
+    title: str
+    role: str
+    hop: Hop | None
+    queue: str | None
+
+
+STATIONS = (  # in the order of the way
+    Station("api", "Monitor (API)", "api", Hop.REQUESTED, None),
+    Station("platform_request", "Plataforma de mensajes", "platform", Hop.RELAYED, "platform"),
+    Station("callcenter", "Receptor de call center", "callcenter", Hop.ANSWERED, "callcenter"),
+    Station("platform_callback", "Plataforma de mensajes", "platform", Hop.RETURNED, "platform"),
+    Station("monitor", "Monitor (trabajador)", "monitor", Hop.RECEIVED, "monitor"),
+    Station("logs", "Archivos", "logs", None, "logs"),
+)
+
+
+class Plan(NamedTuple):
+    """Which buckets one poll needs."""
+
+    windows: dict[str, Window]
+    timeline: Span
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        """The chunks to be read, each once."""
+        return chunks_of([self.timeline, *(span for each in self.windows.values() for span in each.spans)])
+
+
+def plan(now: float) -> Plan:
+    """Plan a poll at `now` (epoch seconds)."""
+    end = int(now) + 1
+    windows = {name: window(end - seconds, end, int(now)) for name, seconds in WINDOWS.items()}
+    return Plan(windows, Span(SECOND, end - TIMELINE, end))
+
+
+def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: bool) -> dict[str, Any]:
+    """Put the panel's state together, as docs/api.md describes it."""
+    measured = {name: measure(each, facts.chunks, facts.watched_since) for name, each in plan.windows.items()}
+    judged = measured[REQUIREMENT].service
+    receptor = facts.receptor
+    return {
+        "now": now,
+        "version": VERSION,
+        "broker": {"ok": broker_ok},
+        "receptor": {
+            "status": None if receptor.status is None else receptor.status.name.lower(),
+            "since": receptor.since / 1e6 if receptor.since else None,
+            "setting": facts.receptor_setting,
+        },
+        "requirement": {
+            "metric": "service",
+            "target": target,
+            "window": REQUIREMENT,
+            "verdict": verdict(judged, target),
+            "total": judged.total,
+        },
+        "windows": [{"window": name, **each.as_json()} for name, each in measured.items()],
+        "timeline": timeline(facts, plan.timeline),
+        "events": [{key: event[key] for key in ("at", "kind", "text")} for event in facts.events],
+        "stations": [_station(facts, now, station) for station in STATIONS],
+        "outbox": {"size": facts.outbox, "oldest_ms": _age(facts.oldest, now)},
+        "dead_letters": facts.dead_letters,
+        "resent": facts.totals.get("resent", 0),
+        "checks": [describe(check) for check in facts.recent],
+        "logs": log_lines(facts.recent),
+    }
+
+
+def timeline(facts: Facts, span: Span) -> dict[str, Any]:
+    """Return the answers and refusals of each second."""
+    counted = (Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.REFUSED)
+    lists = {counter.name.lower(): series(span, facts.chunks, counter) for counter in counted}
+    return {"start": span.first, "step": span.level.seconds, **lists}
+
+
+def describe(check: Check) -> dict[str, Any]:
+    """Return a check; a hop that it has not made is null, and so is the time an unended one took."""
+    status = check.status or Status.UNAVAILABLE
+    made = check.trail[:1] if status is Status.UNANSWERED else check.trail
+    ended = status is not Status.IN_FLIGHT
+    return {
+        "id": check.id,
+        "status": status.name.lower(),
+        "requested": check.trail[0] / 1e6,
+        "total_ms": (check.trail[-1] - check.trail[0]) / 1e3 if ended else None,
+        "hops": [time / 1e6 for time in made] + [None] * (len(LEGS) + 1 - len(made)),
+    }
+
+
+def log_lines(checks: Sequence[Check]) -> list[str]:
+    """Return the last lines that these checks left in `logs.txt`, newest last, in its format and local time."""
+    events = [
+        (time, hop, check.status)
+        for check in checks
+        for hop, time in zip(
+            (Hop.REQUESTED, Hop.ABANDONED) if check.status is Status.UNANSWERED else Hop, check.trail, strict=False
+        )
+    ]
+    return [_line(*event) for event in sorted(events)[-SHOWN:]]
+
+
+def _line(time: int, hop: Hop, status: Status | None) -> str:
+    second, micro = divmod(time, 1_000_000)
+    clock = datetime.fromtimestamp(second)  # noqa: DTZ006 local time is the format
+    return f"[{clock:%Y-%m-%d %H:%M:%S}.{micro:06d}] - {hop.component} - {hop.message(status)}"
+
+
+def _station(facts: Facts, now: float, station: Station) -> dict[str, Any]:
+    id_, title, role, hop, queue = station
+    workers = sum(beat["role"] == role and now - beat["beat"] <= FRESH for beat in facts.workers)
+    depth = facts.depths[queue] if queue else None
+    median = None
+    if hop in LEGS:
+        place = LEGS.index(hop) * BINS
+        median = percentile(facts.legs[place : place + BINS], 0.5)
+    return {
+        "id": id_,
+        "title": title,
+        "hop": hop,
+        "state": "up" if workers or role == "api" else "down",  # the API is there: it is answering
+        "workers": workers,
+        "queue": queue,
+        "depth": depth,
+        "oldest_ms": _age(facts.queue_ages.get(queue), now) if queue and depth else None,
+        "median_ms": None if median is None else median * 1e3,
+    }
+
+
+def _age(microseconds: int | None, now: float) -> float | None:
+    return None if microseconds is None else max(0.0, now * 1e3 - microseconds / 1e3)

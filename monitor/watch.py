@@ -1,0 +1,117 @@
+"""The watcher: one leader among the monitor workers notes each second what happens; panel and alerts build on it."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import cast
+
+import redis
+
+from comun import store
+from comun.errors import StoreUnavailable
+from comun.messages import QUEUES
+from comun.settings import Settings
+from monitor.alerts import Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
+from monitor.buckets import Count
+from monitor.figures import Figures
+from monitor.journal import Journal
+from monitor.lease import Lease
+from monitor.observations import ROLES, restarts, sent_at
+
+log = logging.getLogger(__name__)
+TICK = 1.0  # seconds between two looks
+LONGEST_STALL = 3  # seconds between two looks over which the monitor still counts as having watched
+
+
+class Watcher:
+    """Marks the time it was at work, follows the receptor's state and the workers' heartbeats."""
+
+    def __init__(self, settings: Settings, client: redis.Redis, figures: Figures, channels: Iterable[str]) -> None:
+        self.lease = Lease(client, store.WATCHER)
+        self._settings = settings
+        self._client = client
+        self._figures = figures
+        self._journal = Journal(client)
+        self._channels = tuple(channels)
+        self._watched_to = 0
+        self._away_since: float | None = None
+
+    def start(self) -> None:
+        """Look every TICK seconds for as long as the process lives."""
+        threading.Thread(target=self._run, name="watcher", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            now = time.time()
+            try:
+                if self.lease.renew():
+                    self.look(now)
+            except StoreUnavailable as exc:
+                self._away_since = self._away_since or now
+                log.debug("watching=paused reason=%s", exc)
+            except Exception:
+                log.exception("watching failed; it is tried again")
+            time.sleep(TICK)
+
+    def look(self, now: float) -> None:
+        """Look once, at `now` (epoch seconds). Raises StoreUnavailable."""
+        self._mark(int(now))
+        self._note_fault(now)
+        self._follow_receptor(now)
+        self._note_restarts(now)
+        self._note_ages()
+
+    def _mark(self, second: int) -> None:
+        stalled = not self._watched_to or second - self._watched_to > LONGEST_STALL
+        seconds = range(second if stalled else self._watched_to + 1, second + 1)
+        if seconds:
+            self._figures.count({each: {Count.WATCHED: 1} for each in seconds}, {"watched": len(seconds)})
+            with store.translated():
+                self._client.set(store.WATCHED_SINCE, second, nx=True)
+            self._watched_to = second
+
+    def _note_fault(self, now: float) -> None:
+        if self._away_since is not None:
+            text = f"El broker no respondió durante {now - self._away_since:.0f} s"
+            self._journal.write(events=[{"at": self._away_since, "kind": "fault", "text": text}])
+            self._away_since = None
+
+    def _follow_receptor(self, now: float) -> None:
+        settings = self._settings
+        before = self._journal.receptor()
+        after, flips = follow(
+            before, self._figures.recent(), Thresholds(settings.alert_failures, settings.alert_successes)
+        )
+        alerts = [flip_alert(flip) for flip in flips]
+        if not alerts and reminder_due(after, now, settings.alert_reminder):
+            alerts = [reminder(after)]
+        if alerts:
+            after = replace(after, said=now)
+        if after != before:
+            events = [flip_event(flip) for flip in flips]
+            self._journal.write(receptor=after, events=events, alerts=alerts, channels=self._channels)
+
+    def _note_restarts(self, now: float) -> None:
+        with store.translated():
+            beats = cast("dict[str, str]", self._client.hgetall(store.WORKERS))
+        found = restarts({name: json.loads(beat) for name, beat in beats.items()}, now)
+        for role, at, gone in found:
+            self._journal.write(events=[{"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}])
+            self._figures.count({}, {f"restarts:{role}": 1})
+            with store.translated():
+                self._client.hdel(store.WORKERS, gone)
+
+    def _note_ages(self) -> None:
+        with store.translated():
+            pipe = self._client.pipeline(transaction=False)
+            for queue in QUEUES:
+                pipe.lindex(queue, -1)  # kombu pushes on the left and pops on the right
+            oldest = {queue: sent_at(raw) for queue, raw in zip(QUEUES, pipe.execute(), strict=True)}
+            pipe.delete(store.QUEUE_AGES)
+            for queue, time_sent in oldest.items():
+                if time_sent is not None:
+                    pipe.hset(store.QUEUE_AGES, queue, time_sent)
+            pipe.execute()
