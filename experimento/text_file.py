@@ -11,7 +11,7 @@ import numpy as np
 from experimento.log_lines import Bytes
 
 PIECE = 4 << 20  # bytes read at once: bounds the memory and stays near the processor
-_HEADER = 8  # bytes at the start of the side file: the length of the batch in it
+_NUMBER = 8  # bytes of each number in the side file: the batch's length before it, its place in the file after it
 
 
 class Mark(NamedTuple):
@@ -85,11 +85,13 @@ class TextFile:
                 yield np.frombuffer(data, dtype=np.uint8)
 
     def _is_being_appended(self) -> bool:
-        """Tell whether the bytes after the committed length are the start of the batch that the log manager keeps."""
+        """Tell whether what follows the committed length is the batch that the log manager is about to commit there."""
         try:
             kept = self._side.read_bytes()
         except FileNotFoundError:
             return False
-        batch = kept[_HEADER : _HEADER + int.from_bytes(kept[:_HEADER], "big")]
+        end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
+        if int.from_bytes(kept[end : end + _NUMBER], "big") != self.mark.length:
+            return False
         tail = b"".join(piece.tobytes() for piece in self._pieces(self.mark.length, self._size))
-        return batch.startswith(tail)
+        return kept[_NUMBER:end].startswith(tail)
