@@ -49,8 +49,8 @@ class DeadLetters:
                 json.loads(text) for text in cast("list[str]", self._client.lrange(store.DEAD_LETTERS, 0, limit - 1))
             ]
 
-    def take(self) -> dict[str, Any] | None:
-        """Remove and return the oldest letter, or None."""
+    def remove(self, letter: dict[str, Any]) -> None:
+        """Remove one letter that `peek` returned; it may be gone already."""
         with store.translated():
-            text = cast("str | None", self._client.rpop(store.DEAD_LETTERS))
-        return None if text is None else json.loads(text)
+            # From the oldest on; written again, a letter is the very text that is in the list.
+            self._client.lrem(store.DEAD_LETTERS, -1, json.dumps(letter))
