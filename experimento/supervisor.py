@@ -186,13 +186,13 @@ class Supervisor:
         began = said = time.monotonic()
         while (left := await asyncio.to_thread(self._observer.in_flight)) != 0:
             now = time.monotonic()
-            some = "No se sabe cuántas" if left is None else str(left)
+            count = "no se sabe cuántas, el broker no responde" if left is None else str(left)
             if now - began > DRAIN:
-                self._console.say(f"{some} consultas quedan sin terminar: siguen en el broker y se retomarán.")
+                self._console.say(f"Consultas sin terminar: {count}. Quedan en el broker y se retoman al arrancar.")
                 return
             if now - said > 2:
                 said = now
-                self._console.say(f"{some} consultas quedan en curso…")
+                self._console.say(f"Consultas en curso: {count}…")
             await asyncio.sleep(LOOK)
 
     def _publish(self) -> None:

