@@ -27,7 +27,7 @@ class Running:
 
     port: int  # answers `GET /status`
     status_file: Path | None  # gets a line for each check that came back; None: there is no queue behind it
-    processes: Callable[[], Mapping[str, int]]  # pid of each process, by name, the outermost of a tree first
+    processes: Callable[[], Mapping[str, int]]  # pid of each process, by name
 
 
 def start(name: str, stand: Stand) -> Running:
