@@ -14,38 +14,15 @@ ROOT = Path(__file__).parents[2]
 ROLES = ("monitor", "plataforma_de_mensajes", "receptor_de_callcenter", "log_manager")
 PACKAGES = ("comun", "experimento", *ROLES)
 IO = {
-    *(
-        "asyncio",
-        "celery",
-        "flask",
-        "kombu",
-        "logging",
-        "multiprocessing",
-        "os",
-        "redis",
-        "requests",
-        "secrets",
-    ),
+    *("asyncio", "celery", "flask", "kombu", "logging", "multiprocessing", "os", "redis", "requests", "secrets"),
     *("shutil", "signal", "socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib"),
 }
 CLOCKS = {"now", "utcnow", "today"}
 CHANCE = {"random.Random"}  # what a pure module may know of it: the type of an argument
 # What connects, opens, starts or reads the clock as soon as it is called.
 DOES_SOMETHING = {
-    *(
-        "make_celery",
-        "Bus",
-        "Celery",
-        "Ledger",
-        "Intake",
-        "create_app",
-        "connect",
-        "Redis",
-        "from_url",
-        "open",
-        "Thread",
-    ),
-    *("load", "load_or_exit", "now", "time", "time_ns", "monotonic", "run", "Popen", "Random"),
+    *("Bus", "Celery", "Intake", "Ledger", "Popen", "Random", "Redis", "Thread", "connect", "create_app", "from_url"),
+    *("load", "load_or_exit", "make_celery", "monotonic", "now", "open", "run", "time", "time_ns"),
 }
 
 
