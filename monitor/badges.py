@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.availability import Share, verdict
 
-CHARACTER = 6.6  # pixels of a character of 11 px Verdana, on average; textLength makes it exact
+CHARACTER = 6.2  # pixels of a character of 11 px Verdana, on average; textLength makes it exact
 COLOURS = {"met": "#2a7f3f", "inconclusive": "#8a6100", "not_met": "#b3261e", "none": "#6b7280"}
 SHIELDS = {"met": "brightgreen", "inconclusive": "yellow", "not_met": "red", "none": "lightgrey"}
 

@@ -10,16 +10,17 @@ from monitor.schemas import COUNT, ID, components, one_of, ref
 
 Json = dict[str, Any]
 
+WINDOW = "un número y s, m, h, d, w o y"
 INTRODUCTION = (
     "Consulta el estado del receptor de call center a través de la plataforma de mensajes. Cada consulta aceptada "
     "termina exactamente en una clase: disponible, no disponible o sin respuesta. Los errores son problem+json."
 )
 PROBLEMS = {
     400: "Un parámetro desconocido, repetido o imposible.",
-    401: "Falta el token: `Authorization: Bearer …`.",
+    401: "Falta el token, en la cabecera Authorization: Bearer.",
     403: "Sin token configurado solo se atiende a esta máquina.",
     404: "No se conoce esa consulta, o ya no se conserva.",
-    503: "El broker no responde o hay demasiadas consultas en curso; `Retry-After` dice cuándo volver.",
+    503: "El broker no responde o hay demasiadas consultas en curso; Retry-After dice cuándo volver.",
 }
 
 
@@ -72,22 +73,24 @@ def allowed(schema: Json) -> str:
         return ", ".join(schema["enum"])
     if "maximum" in schema:
         return f"{schema['minimum']} a {schema['maximum']}"
-    return str(schema["pattern"])
+    return str(schema["description"])
 
 
 def _paths() -> Json:
     window = _query(
-        "window", {"type": "string", "pattern": WINDOW_PATTERN, "default": "24h"}, "Ventana: 5m, 24h, 30d, 1y…"
+        "window",
+        {"type": "string", "pattern": WINDOW_PATTERN, "default": "24h", "description": WINDOW},
+        "Cuánto tiempo hasta ahora, un año como máximo.",
     )
     second = {**COUNT, "maximum": FARTHEST}
     wait = _query("wait", {"type": "number", "minimum": 0, "maximum": 30}, "Segundos que esperar la respuesta.")
     accepted = {
-        "description": "Encolada; con `wait`, su resultado.",
+        "description": "Encolada; con wait, su resultado.",
         **_json({"oneOf": [ref("Accepted"), ref("Check")]}),
     }
     limit = _query("limit", {"type": "integer", "minimum": 1, "maximum": RECENT, "default": 20}, "Cuántas como máximo.")
     status = _query("status", one_of(*(each.name.lower() for each in Status)), "Solo las de esta clase.")
-    since = _query("from", second, "Desde; segundos desde 1970. Por omisión, la longitud de `window` antes de `to`.")
+    since = _query("from", second, "Desde; segundos desde 1970. Por omisión, la longitud de window antes de to.")
     until = _query("to", second, "Hasta, sin incluirlo; por omisión, ahora.")
     identifier = {"name": "id", "in": "path", "required": True, "schema": ID, "description": "El id de la consulta."}
     pending = {"description": "Aceptada, aún sin terminar.", **_json(ref("Check"))}

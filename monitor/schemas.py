@@ -13,7 +13,7 @@ UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
-ID: Schema = {"type": "string", "pattern": UUID_PATTERN, "description": "UUID versión 7; lleva la hora de la solicitud"}
+ID: Schema = {"type": "string", "pattern": UUID_PATTERN, "description": "un UUID versión 7"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 

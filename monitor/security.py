@@ -45,8 +45,10 @@ def protect(app: Flask, *, token: str, allow_public: bool) -> None:
 def knows(token: str) -> bool:
     """Tell whether the request has the token: as Bearer, or as the password of Basic, which browsers can ask for."""
     given = request.authorization
-    secret = (given.token or given.password or "") if given is not None else ""
-    return hmac.compare_digest(secret.encode(errors="replace"), token.encode())
+    secret = None
+    if given is not None:
+        secret = {"bearer": given.token, "basic": given.password}.get(given.type)
+    return hmac.compare_digest((secret or "").encode(errors="replace"), token.encode())
 
 
 def challenges() -> Iterable[WWWAuthenticate]:
