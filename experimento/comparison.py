@@ -1,6 +1,5 @@
 """Two runs side by side: which differences are real, and how large they can be. Pure; called by `compare`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from math import ceil, inf, isfinite, sqrt
@@ -47,9 +46,17 @@ class Figure:
 
 def compare(before: Measures, after: Measures) -> list[Figure]:
     """Compare every figure that both runs have, at an error of FAMILY_ALPHA for all of them together (Bonferroni)."""
-    pairs = [*_shares(before, after), *_times(before, after)]
-    alpha = FAMILY_ALPHA / max(1, len(pairs)) / 2  # at each end of each interval
-    return [_figure(subject, rank, make(alpha)) for subject, rank, make in pairs]
+    shares, times = _shares(before, after), _times(before, after)
+    number = len(shares) + len(times) * len(_RANKS)
+    alpha = FAMILY_ALPHA / max(1, number) / 2  # at each end of each interval
+    figures = [
+        _figure(name, None, share_interval(one, alpha), share_interval(other, alpha))
+        for name, (one, other) in shares.items()
+    ]
+    for stage, (early, late) in times.items():
+        ranked = zip(_RANKS, percentile_intervals(early, alpha), percentile_intervals(late, alpha), strict=True)
+        figures += [_figure(stage, rank, one, other) for rank, one, other in ranked]
+    return figures
 
 
 def difference(before: Estimated, after: Estimated) -> Interval:
@@ -70,61 +77,48 @@ def share_interval(succeeded: Flags, alpha: float) -> Estimated:
     return Estimated(good / total, exact(good / effect, total / effect, alpha))
 
 
-def percentile_interval(ordered: Floats, effect: float, rank: float, alpha: float) -> Estimated:
-    """Estimate a percentile of sorted values between two of them, whatever their distribution.
-
-    The number of values below the true percentile is binomial (Conover 1999, 3.2); Woodruff (1952) puts the
-    effective sample size of dependent values in. An end beyond the sample is infinite.
-    """
+def percentile_intervals(values: Floats, alpha: float) -> list[Estimated]:
+    """Estimate each percentile of values in the order of time; how they depend on one another is read from it."""
     from scipy.stats import binom  # noqa: PLC0415
 
-    total = len(ordered)
-    size = max(1, int(total / effect))
-    low, high = binom.ppf(alpha, size, rank), binom.isf(alpha, size, rank) + 1
-    value = ordered[ceil(rank * total) - 1]
-    first = ordered[ceil(low / size * total) - 1] if low >= 1 else -inf
-    last = ordered[ceil(high / size * total) - 1] if high <= size else inf
-    return Estimated(float(value), Interval(float(first), float(last)))
+    ordered, ranks = np.sort(values), np.array(list(_RANKS.values()))
+    middle = ordered[np.ceil(ranks * len(ordered)).astype(int) - 1]
+    sizes = np.array([max(1, int(len(ordered) / design_effect(values > value))) for value in middle])
+    low, high = binom.ppf(alpha, sizes, ranks), binom.isf(alpha, sizes, ranks) + 1
+    return [
+        Estimated(float(value), between(ordered, size, first, last))
+        for value, size, first, last in zip(middle, sizes, low, high, strict=True)
+    ]
 
 
-_Pair = tuple[Estimated, Estimated]
-_Deferred = tuple[str, str | None, Callable[[float], _Pair]]  # the pair is made once the number of figures is known
+def between(ordered: Floats, size: int, low: float, high: float) -> Interval:
+    """Return the values at two ranks of a sample of `size` independent ones, infinite where it has no such rank.
+
+    The number of values below the true percentile is binomial, whatever their distribution (Conover 1999, 3.2);
+    Woodruff (1952) puts the effective sample size of dependent values in.
+    """
+    first = ordered[ceil(low / size * len(ordered)) - 1] if low >= 1 else -inf
+    last = ordered[ceil(high / size * len(ordered)) - 1] if high <= size else inf
+    return Interval(float(first), float(last))
 
 
-def _shares(before: Measures, after: Measures) -> list[_Deferred]:
+def _shares(before: Measures, after: Measures) -> dict[str, tuple[Flags, Flags]]:
     columns = {
         "service": (before.served, after.served),
         "reported": (before.available[before.answered], after.available[after.answered]),
     }
-
-    def deferred(one: Flags, other: Flags) -> Callable[[float], _Pair]:
-        return lambda alpha: (share_interval(one, alpha), share_interval(other, alpha))
-
-    return [(name, None, deferred(one, other)) for name, (one, other) in columns.items() if len(one) and len(other)]
+    return {name: (one, other) for name, (one, other) in columns.items() if len(one) and len(other)}
 
 
-def _times(before: Measures, after: Measures) -> list[_Deferred]:
-    found: list[_Deferred] = []
-
-    def deferred(one: Floats, other: Floats, rank: float) -> Callable[[float], _Pair]:
-        return lambda alpha: (_percentile(one, rank, alpha), _percentile(other, rank, alpha))
-
-    for stage, column in before.stages.items():
-        one, other = column[~np.isnan(column)], after.stages[stage][~np.isnan(after.stages[stage])]
-        if len(one) and len(other):
-            found += [(stage, name, deferred(one, other, rank)) for name, rank in _RANKS.items()]
-    return found
+def _times(before: Measures, after: Measures) -> dict[str, tuple[Floats, Floats]]:
+    columns = {
+        stage: (column[~np.isnan(column)], after.stages[stage][~np.isnan(after.stages[stage])])
+        for stage, column in before.stages.items()
+    }
+    return {stage: (one, other) for stage, (one, other) in columns.items() if len(one) and len(other)}
 
 
-def _percentile(values: Floats, rank: float, alpha: float) -> Estimated:
-    """Estimate a percentile of values in the order of time: how they cluster is read from that order."""
-    ordered = np.sort(values)
-    above = values > ordered[ceil(rank * len(values)) - 1]
-    return percentile_interval(ordered, design_effect(above), rank, alpha)
-
-
-def _figure(subject: str, rank: str | None, pair: _Pair) -> Figure:
-    before, after = pair
+def _figure(subject: str, rank: str | None, before: Estimated, after: Estimated) -> Figure:
     interval = difference(before, after)
     change = Change.NONE
     if interval.low > 0 or interval.high < 0:

@@ -87,6 +87,8 @@ def _judge_sequential(requirement: Requirement, measures: Measures, planned: int
     for number, good in enumerate(ended, 1):
         if verdict := test.update(good):
             reason = f"decidido por la prueba secuencial tras {count(number)} peticiones"
+            if verdict is Verdict.MET:
+                reason += f"; {_condition(item['groups'])}"
             return {**item, "verdict": verdict.value, "reason": reason, "decided_after": number, "more": None}
     if len(ended) >= planned:
         return item  # nothing stopped it: the second half of the 5 % is for one look at the end
@@ -102,6 +104,8 @@ def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Ite
         reason += f"; los fallos llegan en grupos: la muestra vale por {count(found.total / found.effect)}"
     if judgement.verdict is Verdict.INCONCLUSIVE:
         reason += f"; {_advice(judgement)}"
+    if judgement.verdict is Verdict.MET and requirement.subject == "service":
+        reason += f"; {_condition(judgement.groups)}"
     return _item(
         requirement,
         judgement.verdict,
@@ -119,6 +123,13 @@ def _advice(judgement: Judgement) -> str:
     if judgement.more is None:
         return "está tan cerca del límite que más peticiones no lo decidirían"
     return f"unas {count(judgement.more)} peticiones más probablemente lo decidirían"
+
+
+def _condition(groups: int | None) -> str:
+    """Say what a MET rests on: a run that saw few failures cannot know how they come."""
+    if groups is None or groups < 2:
+        return "se sostiene mientras los fallos sean independientes"
+    return f"se sostiene mientras los fallos no lleguen en grupos de más de {count(groups)}"
 
 
 def _item(requirement: Requirement, verdict: Verdict, reason: str, **figures: float | None) -> Item:

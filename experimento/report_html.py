@@ -24,7 +24,11 @@ _MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
 def render_html(summary: Mapping[str, Any]) -> str:
     """Return the page."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment)
     environment.globals.update(

@@ -57,8 +57,7 @@ def render_csv(summary: Summary) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("section", "subject", "figure", "value"))
-    writer.writerow(("verdict", summary["name"], "verdict", summary["verdict"]))
-    writer.writerow(("verdict", summary["name"], "exit", summary["exit"]))
+    writer.writerows(_rows("run", summary["name"], {name: summary[name] for name in ("verdict", "exit")}))
     for item in summary["requirements"]:
         figures = {name: item[name] for name in ("verdict", "observed", "target", "limit", "low", "high", "more")}
         writer.writerows(_rows("requirement", item["text"], figures))

@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from comun.errors import SuiteError
 from experimento import records, trails
 from experimento.records import Record, UnreadableRun
 from experimento.trails import Trail
 
 RECONCILIATION = "reconciliation.json"  # what `load` found when it reconciled the run's checks
 SUMMARY = "summary.json"
+
+
+class ReportUnwritable(SuiteError):
+    """Raised when a report cannot be written where it should go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,11 @@ def read(path: Path) -> Run:
     except ValueError as exc:
         raise UnreadableRun(f"{folder / RECONCILIATION}: no es JSON ({exc})") from exc
     return Run(folder.name, records.read(folder), trails.read(folder), reconciliation, records.read_plan(folder))
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report to a file. Raises ReportUnwritable."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({exc.strerror})") from exc

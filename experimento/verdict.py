@@ -115,10 +115,11 @@ def more_requests(good: int, total: int, target: float, effect: float = 1.0) -> 
     many = binom.isf(ALPHA, sizes, 1 - target) + 1  # at least so many: NOT MET
     met = binom.cdf(np.floor(few - failed), extra, share)
     not_met = binom.sf(np.ceil(many - failed) - 1, extra, share)
-    settled = np.flatnonzero(met + not_met >= _LIKELY)
-    if not settled.size:
+    unsettled = np.flatnonzero(met + not_met < _LIKELY)  # the chance is a saw: what counts is where it stays high
+    first = int(unsettled[-1]) + 1 if unsettled.size else 0
+    if first == len(sizes):
         return None
-    needed = ceil(float(extra[settled[0]]) * effect)
+    needed = ceil(float(extra[first]) * effect)
     unit = int(10 ** max(0, len(str(needed)) - 2))
     return max(1, ceil(needed / unit) * unit)
 

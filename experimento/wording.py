@@ -85,4 +85,5 @@ def duration(microseconds: float | None) -> str:
 
 def _digits(value: float) -> str:
     size = abs(value)
-    return f"{value:.0f}" if size >= 99.95 or value == int(value) else f"{value:.1f}" if size >= 9.995 else f"{value:.2f}"
+    places = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2
+    return f"{value:.{places}f}"

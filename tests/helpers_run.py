@@ -1,6 +1,5 @@
 """Makes the evidence of a run that never happened: seeded, in memory or as a folder."""
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +74,6 @@ def write_run(run: Run, folder: Path) -> Path:
         records.write(file, run.records)
     if run.reconciliation is not None:
         trails.write(folder, run.trails)
-        (folder / RECONCILIATION).write_text(json.dumps(run.reconciliation), encoding="utf-8")
-    records.write_plan(folder, run.plan)
+        records.write_document(folder / RECONCILIATION, run.reconciliation)
+    records.write_document(folder / records.PLAN, run.plan)
     return folder

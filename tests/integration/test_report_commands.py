@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from comun.errors import ConfigurationError
+from experimento import cli_compare, cli_report, records, run_folder
+from experimento.exits import Exit
+from experimento.records import UnreadableRun
+from experimento.run_folder import ReportUnwritable
+from tests.helpers_run import make_run, write_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_run(make_run(500, name="run"), tmp_path / "run")
+
+
+def report(*arguments: str | Path) -> Result:
+    return call(cli_report.command, *arguments)
+
+
+def compare(*arguments: str | Path) -> Result:
+    return call(cli_compare.command, *arguments)
+
+
+def call(command: object, *arguments: str | Path) -> Result:
+    """Call a command as `python -m experimento` does; errors are raised, the exit code is what it returns."""
+    return CliRunner().invoke(
+        command,  # type: ignore[arg-type]
+        [str(argument) for argument in arguments],
+        standalone_mode=False,
+        catch_exceptions=False,
+    )
+
+
+def test_a_run_is_judged_again_and_its_folder_renewed(folder: Path) -> None:
+    found = report(folder)
+    assert found.return_value is Exit.MET
+    assert "Veredicto: Cumple" in found.output
+    summary = json.loads((folder / run_folder.SUMMARY).read_text(encoding="utf-8"))
+    assert summary["verdict"] == "met"
+    assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "code"),
+    [("service>=99.9%", Exit.INCONCLUSIVE), ("end_to_end_p50<1ms", Exit.NOT_MET), ("end_to_end_p99<1s", Exit.MET)],
+)
+def test_other_requirements_give_other_verdicts(folder: Path, requirement: str, code: Exit) -> None:
+    assert report(folder, "--require", requirement).return_value is code
+
+
+def test_the_requirements_of_the_run_itself_are_those_that_count(folder: Path) -> None:
+    plan = records.read_plan(folder)
+    records.write_document(folder / records.PLAN, {**plan, "requirements": ["end_to_end_p50<1ms"]})
+    assert report(folder).return_value is Exit.NOT_MET
+
+
+def test_broken_accounting_comes_before_the_verdict(folder: Path) -> None:
+    path = folder / run_folder.RECONCILIATION
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found["duplicated"]["count"] = 1
+    path.write_text(json.dumps(found), encoding="utf-8")
+    result = report(folder)
+    assert result.return_value is Exit.BROKEN
+    assert "La contabilidad no cuadra" in result.output
+
+
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [("junit", "<?xml"), ("csv", "section,"), ("markdown", "## Cumple"), ("html", "<!doctype"), ("text", "Peticiones")],
+)
+def test_each_form_goes_to_the_output_or_to_a_file(folder: Path, tmp_path: Path, form: str, start: str) -> None:
+    assert report(folder, "--format", form).output.startswith(start)
+    out = tmp_path / "informe"
+    assert report(folder, "--format", form, "--out", out).output == ""
+    assert out.read_text(encoding="utf-8").startswith(start)
+
+
+def test_a_wrong_requirement_folder_or_file_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="«p99<5»"):
+        report(folder, "--require", "p99<5")
+    with pytest.raises(UnreadableRun, match="no existe esa carpeta"):
+        report(tmp_path / "nada")
+    with pytest.raises(ReportUnwritable, match="no se puede escribir"):
+        report(folder, "--out", tmp_path / "no" / "existe.txt")
+
+
+def test_two_runs_are_compared(folder: Path, tmp_path: Path) -> None:
+    same = write_run(make_run(500, seed=2), tmp_path / "igual")
+    slower = write_run(make_run(500, seed=3, slowness=2), tmp_path / "lento")
+    found = compare(folder, same)
+    assert found.return_value is Exit.MET
+    assert found.output.endswith("Sin cambio real\n")
+    assert compare(folder, slower).return_value is Exit.NOT_MET
+    assert compare(slower, folder).return_value is Exit.MET  # better is no failure
+    out = tmp_path / "cambio.md"
+    assert compare(folder, slower, "--format", "markdown", "--out", out).output == ""
+    assert out.read_text(encoding="utf-8").startswith("## Empeora: GET /status")

@@ -1,0 +1,183 @@
+import csv
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from experimento.report import FORMATS, render
+from experimento.requirements import parse
+from experimento.run_folder import Run
+from experimento.summary import summarize
+from experimento.wording import count, duration, percent
+from tests.helpers_run import make_run, reconcile
+
+HOSTILE = '<script>alert("1")</script>|\x00\n=cmd()'
+XSD = Path(__file__).parents[2] / "docs/schemas/junit-1.xsd"
+
+
+def summary(run: Run, *texts: str) -> dict[str, Any]:
+    return summarize(run, [parse(text) for text in texts or ("service>=99%", "lost==0")])
+
+
+def broken_run() -> Run:
+    run = make_run(1000)
+    return replace(run, reconciliation=reconcile(dict(run.trails), lost=2))
+
+
+def hostile_run() -> Run:
+    run = make_run(500, fails=lambda number: number % 3 == 0)
+    rows = [record._replace(reason=HOSTILE) if record.reason else record for record in run.records]
+    found = reconcile(dict(run.trails), lost=1)
+    found["lost"]["samples"][0].update(detail=HOSTILE, witness=HOSTILE)
+    return Run(HOSTILE, rows, run.trails, found, {"warnings": [HOSTILE], "model": HOSTILE})
+
+
+RUNS = {
+    "met": make_run(1000),
+    "not met": make_run(1000, fails=lambda number: number % 10 == 0),
+    "inconclusive": make_run(100),
+    "broken": broken_run(),
+    "unreconciled": Run("x", make_run(100).records),
+    "empty": Run("x", []),
+    "hostile": hostile_run(),
+}
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load, and the words a person reads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+        self.loads += [f"{tag} {name}={value}" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        self.loads += [f"{tag} {name}" for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] not in (["script"], ["style"]):
+            self.words += data
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", RUNS)
+def test_every_run_can_be_shown_in_every_form(name: str, form: str) -> None:
+    assert render(summary(RUNS[name]), form).endswith("\n")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_page_needs_nothing_but_itself(name: str) -> None:
+    text = render(summary(RUNS[name]), "html")
+    assert Page(text).loads == []
+    assert not re.search(r"@import|url\((?!data:)", text)
+
+
+def test_the_page_gives_the_verdict_first() -> None:
+    words = Page(render(summary(RUNS["not met"]), "html")).words
+    order = ("No cumple", "service>=99%", "Disponibilidad del servicio", "Latencia por salto", "Contabilidad")
+    assert [words.index(word) for word in order] == sorted(words.index(word) for word in order)
+    assert "900 de 1 000" in words.replace("\u202f", " ")
+
+
+def test_the_page_shows_what_does_not_add_up() -> None:
+    words = Page(render(summary(broken_run()), "html")).words
+    assert "La contabilidad no cuadra" in words
+    assert "falta su línea en logs.txt" in words
+    assert next(iter(broken_run().trails)) in words
+
+
+def test_nothing_from_a_run_becomes_part_of_the_page() -> None:
+    text = render(summary(hostile_run()), "html")
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_the_comment_keeps_its_table_whatever_a_run_holds() -> None:
+    text = render(summary(hostile_run()), "markdown")
+    assert "<script" not in text
+    rows = [line for line in text.splitlines() if line.startswith(("| ✓", "| ✕", "| ≈"))]
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [5, 5]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_junit_report_is_what_its_schema_says(name: str) -> None:
+    schema = pytest.importorskip("xmlschema").XMLSchema(str(XSD))
+    schema.validate(render(summary(RUNS[name]), "junit"))
+
+
+@pytest.mark.parametrize(
+    ("name", "failures", "errors", "skipped"),
+    [("met", 0, 0, 0), ("not met", 1, 0, 0), ("inconclusive", 0, 0, 1), ("broken", 1, 1, 0), ("unreconciled", 0, 0, 3)],
+)
+def test_the_junit_report_counts_its_cases(name: str, failures: int, errors: int, skipped: int) -> None:
+    suite = ET.fromstring(render(summary(RUNS[name]), "junit"))  # noqa: S314 - made two lines up
+    found = {key: int(suite.get(key) or -1) for key in ("tests", "failures", "errors", "skipped")}
+    assert found == {"tests": 3, "failures": failures, "errors": errors, "skipped": skipped}
+    assert [len(suite.findall(f".//{element}")) for element in ("failure", "error", "skipped")] == [
+        failures,
+        errors,
+        skipped,
+    ]
+    assert [case.get("name") for case in suite.iter("testcase")] == ["service>=99%", "lost==0", "contabilidad"]
+
+
+def test_the_csv_has_a_figure_a_row() -> None:
+    rows = list(csv.DictReader(io.StringIO(render(summary(RUNS["met"]), "csv"))))
+    figures = {(row["section"], row["subject"], row["figure"]): row["value"] for row in rows}
+    assert len(figures) == len(rows)
+    assert figures["availability", "service", "good"] == "1000"
+    assert figures["requirement", "service>=99%", "verdict"] == "met"
+    assert ("latency", "end_to_end", "p99.9") in figures
+    assert figures["findings", "", "lost"] == "0"
+
+
+def test_no_cell_of_the_csv_is_a_formula() -> None:
+    hostile = replace(make_run(100), name="=1+1")
+    for row in csv.reader(io.StringIO(render(summary(hostile), "csv"))):
+        assert not any(cell.startswith(("=", "+", "@")) for cell in row)
+
+
+def test_the_terminal_shows_accounting_both_availabilities_and_the_verdict_last() -> None:
+    text = render(summary(make_run(1000, warnings=["el generador fue el límite"])), "text").replace("\u202f", " ")
+    assert "Peticiones: 1 000 = aceptadas 1 000 + rechazadas por el servicio 0" in text
+    assert "Disponibilidad del servicio: 100 % [99.63 %, 100 %] (atendidas a tiempo)" in text
+    assert "configurado al 90 %" in text
+    assert "Aviso: el generador fue el límite" in text
+    assert "\nVeredicto: Cumple\n  ✓ service>=99%: cumple (1 000 de 1 000" in text
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (percent(1.0), "100 %"),
+        (percent(0.99999), "99.99 %"),  # short of 100 % never reads as 100 %
+        (percent(0.985), "98.5 %"),
+        (percent(0.0), "0 %"),
+        (percent(None), "—"),
+        (count(1_234_567), "1 234 567"),
+        (count(None), "—"),
+        (duration(12), "12 µs"),
+        (duration(1_234), "1.23 ms"),
+        (duration(999_400), "999 ms"),
+        (duration(999_600), "1.00 s"),
+        (duration(500_000), "500 ms"),
+        (duration(61_000_000), "61 s"),
+        (duration(180_000_000), "3 min"),
+        (duration(None), "—"),
+    ],
+)
+def test_figures_read_as_a_person_writes_them(shown: str, text: str) -> None:
+    assert shown.replace("\u202f", " ") == text

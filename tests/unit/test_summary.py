@@ -1,0 +1,194 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from comun.messages import Status
+from experimento import records, run_folder
+from experimento.exits import Exit
+from experimento.records import UnreadableRun
+from experimento.requirements import DEFAULT, parse
+from experimento.run_folder import Run
+from experimento.summary import summarize
+from experimento.trails import Trail
+from tests.helpers_run import make_run, reconcile, write_run
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary-1.json").read_text(encoding="utf-8"))
+
+
+def judged(run: Run, *texts: str, deadline: float = 30.0) -> dict[str, Any]:
+    """Summarize, through JSON and past the schema, as a reader of the file gets it."""
+    summary = summarize(run, [parse(text) for text in texts or DEFAULT], deadline)
+    document: dict[str, Any] = json.loads(json.dumps(summary, allow_nan=False))
+    jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
+    return document
+
+
+def verdicts(summary: dict[str, Any]) -> dict[str, str]:
+    return {item["text"]: item["verdict"] for item in summary["requirements"]}
+
+
+def altered(run: Run, trail: Trail, number: int = 0, **findings: int) -> Run:
+    """Give one check another trail, and reconcile once more."""
+    trails = dict(run.trails)
+    trails[list(trails)[number]] = trail
+    return replace(run, trails=trails, reconciliation=reconcile(trails, **findings))
+
+
+def test_a_good_run_is_met() -> None:
+    summary = judged(make_run(1000))
+    assert verdicts(summary) == {"service>=99%": "met", "lost==0": "met"}
+    assert (summary["verdict"], summary["exit"]) == ("met", Exit.MET)
+    assert summary["service"]["good"] == summary["service"]["total"] == 1000
+    assert summary["requirements"][0]["reason"].endswith("mientras los fallos no lleguen en grupos de más de 2")
+
+
+def test_a_small_run_is_inconclusive_and_says_what_would_settle_it() -> None:
+    summary = judged(make_run(100))
+    assert (summary["verdict"], summary["exit"]) == ("inconclusive", Exit.INCONCLUSIVE)
+    assert summary["requirements"][0]["more"] == 280
+    assert "unas 280 peticiones más" in summary["requirements"][0]["reason"]
+
+
+def test_a_bad_run_is_not_met() -> None:
+    summary = judged(make_run(400, fails=lambda number: number % 10 == 0))
+    assert (summary["verdict"], summary["exit"]) == ("not_met", Exit.NOT_MET)
+    assert summary["requests"]["reasons"] == [{"reason": "503: Sobrecarga", "count": 40}]
+
+
+def test_the_two_availabilities_are_never_mixed() -> None:
+    summary = judged(make_run(1000, available=0.5), "service>=99%", "reported>=40%")
+    assert summary["service"]["ratio"] == 1.0
+    assert summary["reported"]["ratio"] == pytest.approx(0.5, abs=0.05)
+    assert set(verdicts(summary).values()) == {"met"}
+
+
+def test_the_instrument_checks_itself_against_what_the_receptor_is_set_to() -> None:
+    assert judged(make_run(1000))["reported"]["fits"] is True
+    run = make_run(1000)
+    wrong = replace(run, plan={**run.plan, "receptor_availability": 0.99})
+    assert judged(wrong)["reported"]["fits"] is False
+    assert judged(replace(run, plan={}))["reported"]["fits"] is None
+
+
+def test_an_answer_after_the_deadline_is_no_service_but_was_reported() -> None:
+    run = make_run(500)
+    first = next(iter(run.trails.values()))
+    times = tuple(time for time in first.times if time is not None)
+    late = altered(run, Trail(first.status, (*times[:4], times[4] + 31_000_000)))
+    summary = judged(late)
+    assert summary["service"]["good"] == 499
+    assert summary["reported"]["total"] == 500
+    assert judged(late, deadline=60)["service"]["good"] == 500
+
+
+@pytest.mark.parametrize("status", [None, Status.UNANSWERED])
+def test_an_accepted_check_without_an_answer_is_no_service(status: Status | None) -> None:
+    run = make_run(500)
+    first = run.records[0].intended
+    summary = judged(altered(run, Trail(status, (first, first + 9, None, None, None))))
+    assert summary["requests"]["accepted"] == 500
+    assert summary["service"]["good"] == 499
+    assert summary["reported"]["total"] == 499
+    assert summary["latency"]["get"]["count"] == 500
+    assert summary["latency"]["end_to_end"]["count"] == 499
+    assert summary["trails"][-1]["rank"] is None
+
+
+def test_an_unreconciled_run_is_judged_by_what_its_client_saw() -> None:
+    summary = judged(Run("sin conciliar", make_run(1000).records), "service>=99%", "p99<1s", "reported>=1%", *DEFAULT)
+    assert summary["service"]["basis"] == "accepted"
+    assert summary["reported"] is summary["accounting"] is None
+    assert verdicts(summary) == {
+        "service>=99%": "met",
+        "p99<1s": "met",
+        "reported>=1%": "inconclusive",
+        "lost==0": "inconclusive",
+    }
+    assert (
+        verdicts(judged(Run("x", make_run(1000).records), "end_to_end_p50<1s"))["end_to_end_p50<1s"] == "inconclusive"
+    )
+
+
+@pytest.mark.parametrize("kind", ["lost", "duplicated", "unexpected", "altered"])
+def test_any_disagreement_of_the_witnesses_breaks_the_accounting(kind: str) -> None:
+    run = make_run(1000)
+    broken = replace(run, reconciliation=reconcile(dict(run.trails), **{kind: 2}))
+    summary = judged(broken, "service>=99%")
+    assert (summary["verdict"], summary["exit"]) == ("met", Exit.BROKEN)
+    assert summary["accounting"][kind]["count"] == 2
+    assert summary["accounting"][kind]["samples"][0]["hop"] == "relayed"
+    assert len(summary["accounting"][kind]["samples"][0]["trail"]) == 5
+    assert verdicts(judged(broken, f"{kind}==0")) == {f"{kind}==0": "not_met"}
+
+
+def test_ends_that_do_not_add_up_break_the_accounting() -> None:
+    run = make_run(1000)
+    summary = judged(replace(run, reconciliation={**(run.reconciliation or {}), "accepted": 1001}))
+    assert summary["accounting"]["balanced"] is False
+    assert summary["exit"] == Exit.BROKEN
+
+
+def test_a_percentile_is_judged_as_a_share_and_a_request_without_answer_is_over_any_limit() -> None:
+    fast, failing = make_run(1000), make_run(1000, fails=lambda number: number % 20 == 0)
+    assert verdicts(judged(fast, "p99<100ms")) == {"p99<100ms": "met"}
+    assert verdicts(judged(fast, "p99<1ms")) == {"p99<1ms": "not_met"}
+    item = judged(failing, "p99<100ms")["requirements"][0]
+    assert (item["verdict"], item["observed"]) == ("not_met", None)
+
+
+def test_the_hops_of_each_shown_trail_add_up_to_its_end_to_end_time() -> None:
+    summary = judged(make_run(300))
+    shown = {trail["rank"]: trail["trail"][-1] - trail["intended"] for trail in summary["trails"]}
+    assert shown == {rank: summary["latency"]["end_to_end"][rank] for rank in ("p50", "p90", "p99", "max")}
+
+
+def test_a_run_that_may_stop_early_is_decided_by_the_sequential_test() -> None:
+    stopped = judged(make_run(408, sequential=True, planned=1000), "service>=99%")
+    assert stopped["verdict"] == "met"
+    assert stopped["requirements"][0]["decided_after"] == 408
+    assert "prueba secuencial tras 408 peticiones" in stopped["requirements"][0]["reason"]
+    assert stopped["requirements"][0]["reason"].endswith("mientras los fallos sean independientes")
+    too_early = judged(make_run(400, sequential=True, planned=1000), "service>=99%")
+    assert too_early["verdict"] == "inconclusive"  # 400 of a fixed run would do; not if one may look at any time
+    to_the_end = judged(make_run(400, sequential=True, planned=400), "service>=99%")
+    assert to_the_end["verdict"] == "met"
+
+
+def test_the_timeline_holds_every_request_and_ends_in_the_interval_that_is_judged() -> None:
+    summary = judged(make_run(2000, fails=lambda number: 900 < number < 912))
+    timeline = summary["timeline"]
+    assert sum(timeline["total"]) == 2000
+    assert sum(timeline["good"]) == summary["service"]["good"]
+    for name in ("ratio", "low", "high"):
+        assert timeline[name][-1] == pytest.approx(summary["service"][name])
+    assert len({len(timeline[name]) for name in ("total", "good", "ratio", "low", "high")}) == 1
+    assert summary["service"]["effect"] > 5
+
+
+def test_a_long_run_has_no_more_points_than_a_chart_can_show() -> None:
+    assert len(judged(make_run(500, gap=60_000_000))["timeline"]["total"]) <= 200
+
+
+def test_a_run_without_requests_proves_nothing() -> None:
+    summary = judged(Run("vacía", []), "service>=99%", "p99<1s", "lost==0")
+    assert (summary["verdict"], summary["service"]["ratio"]) == ("inconclusive", None)
+
+
+def test_a_folder_gives_back_the_run_and_merges_the_files_of_several_machines(tmp_path: Path) -> None:
+    run = make_run(200, name="carpeta")
+    folder = write_run(run, tmp_path / "carpeta")
+    assert judged(run_folder.read(folder)) == judged(run)
+    with (folder / "records-otra.jsonl").open("w", encoding="utf-8") as file:
+        records.write(file, make_run(50, seed=9).records)
+    assert judged(run_folder.read(folder))["requests"]["intended"] == 250
+
+
+def test_a_damaged_reconciliation_is_named(tmp_path: Path) -> None:
+    folder = write_run(make_run(5), tmp_path / "run")
+    (folder / run_folder.RECONCILIATION).write_text("{", encoding="utf-8")
+    with pytest.raises(UnreadableRun, match=r"reconciliation\.json: no es JSON"):
+        run_folder.read(folder)
