@@ -94,8 +94,7 @@ def _side_by_side(
     for count in connections:
         figures = list(scenarios.side_by_side(names, count, plan, _say))
         facts["figures"] += figures
-        title, *rest = report.figures_rows(figures)
-        tables.append([[f"{title[0]}, {count} conexiones", *title[1:]], *rest])
+        tables.append(report.figures_rows(figures))
         if len(ratios := report.ratios_rows(figures)) > 1:
             tables.append(ratios)
 

@@ -22,9 +22,9 @@ Rows = list[list[str]]  # the first one is the header
 
 
 def figures_rows(figures: Sequence[Figures]) -> Rows:
-    """Lay out the medians: a row a figure, a column a contestant."""
+    """Lay out the medians of loads with the same connections: a row a figure, a column a contestant."""
     names = list(dict.fromkeys(one.contestant for one in figures))
-    rows = [["Mediana de las rondas", *names]]
+    rows = [[f"Conexiones: {figures[0].connections} (mediana de las rondas)", *names]]
     for column in COLUMNS:
         rows.append([column.title, *(_cell(figures, name, column) for name in names)])
     return rows
@@ -82,7 +82,8 @@ def _cell(figures: Sequence[Figures], name: str, column: Column) -> str:
     if value is None:
         return "-"
     stuck = column.field == "lost" and not all(one.drained for one in figures if one.contestant == name)
-    return f"{value * column.scale:,.{column.digits}f}" + (" (sin vaciar)" if stuck else "")
+    number = f"{value * column.scale:,.{column.digits}f}".replace(",", "\u00a0")  # thousands as Spanish writes them
+    return number + (" (sin vaciar)" if stuck else "")
 
 
 def _compare(title: str, first: float, last: float, digits: int) -> list[str]:

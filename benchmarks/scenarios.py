@@ -42,7 +42,7 @@ def side_by_side(names: Sequence[str], connections: int, plan: Plan, say: Say) -
     wrk.require(connections)
     for number in range(1, plan.rounds + 1):
         for name in names:
-            say(f"Ronda {number} de {plan.rounds}, {connections} conexiones: {name}…")
+            say(f"Ronda {number} de {plan.rounds}, conexiones: {connections}, {name}…")
             with Stand(name) as stand:
                 measured = Measured(contestants.start(name, stand))
                 measured.warm_up(stand)
