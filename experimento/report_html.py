@@ -87,10 +87,7 @@ def _floor(found: Mapping[str, Any] | None, mark: float | None) -> float:
 def _split(trail: Mapping[str, Any]) -> dict[str, Any]:
     """Split a trail into the time each hop took, None from the hop it did not reach on."""
     times = [trail["intended"], *trail["trail"]]
-    steps = [
-        None if before is None or after is None else after - before
-        for before, after in pairwise(times)
-    ]
+    steps = [None if before is None or after is None else after - before for before, after in pairwise(times)]
     known = [time for time in times if time is not None]
     total = known[-1] - known[0]
     return {**trail, "steps": dict(zip(HOPS, steps, strict=True)), "total": total}
