@@ -17,7 +17,7 @@ from experimento.sequential import SequentialTest
 from experimento.wording import count, duration, percent
 
 Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
-STOPPING = "Interrumpido: se espera a las peticiones en curso. Otra vez Ctrl-C lo abandona todo."
+STOPPING = "terminan las que están en curso (Ctrl-C otra vez: abandonar)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,14 @@ def attack(
 
 def warnings(fared: Fared) -> list[str]:
     """Say in sentences what a reader of the verdict has to know about how the load was put on."""
-    if not fared.limited:
-        return []
-    return [
-        f"el propio generador fue el límite: usó el {percent(fared.cpu, 0)} de un núcleo y {count(fared.late)} "
-        f"peticiones salieron más de {duration(LATE)} tarde (la que más, {duration(fared.worst)})"
-    ]
+    found = []
+    if fared.busy:
+        found.append(
+            f"el generador usó el {percent(fared.cpu, 0)} de un núcleo: pudo ser él, y no el servicio, el límite"
+        )
+    if fared.tardy:
+        found.append(
+            f"{count(fared.late)} peticiones salieron más de {duration(LATE)} tarde (hasta {duration(fared.worst)}): "
+            "el generador no pudo poner toda la carga pedida"
+        )
+    return found

@@ -87,7 +87,7 @@ def _refuse_mixture(ctx: click.Context, *, is_open: bool) -> None:
     for option in _CLOSED if is_open else _OPEN:
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(
-                f"--{option} no va con --rate: es del modelo de usuarios."
+                f"--{option} no va con --rate: en el modelo abierto no hay hilos que pausen."
                 if is_open
                 else f"--{option} solo va con --rate."
             )

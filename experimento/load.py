@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from comun.clock import Clock
@@ -50,8 +50,12 @@ class Open:
 
     @property
     def planned(self) -> int:
-        """Count the requests (Poisson: their mean)."""
-        return round(self.rate * self.duration)
+        """Count the requests."""
+        return sum(1 for _ in self.offsets())
+
+    def offsets(self) -> Iterator[int]:
+        """Yield the microseconds from the start to each request, always the same ones."""
+        return offsets(self.arrivals, self.rate, self.duration, random.Random(self.seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,13 @@ class Fared:
     late: int  # starts more than LATE after their time
     worst: int  # microseconds of the latest start
     connections: int  # the most it could have open at once
-    limited: bool
+    busy: bool  # the interpreter's lock may have set the pace
+    tardy: bool  # more starts were late than can be neglected
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether the generator itself may have been the limit."""
+        return self.busy or self.tardy
 
 
 class Generator:
@@ -150,7 +160,7 @@ class Generator:
         idle = threading.Semaphore(0)
         workers = 0
         first = self._clock.now()
-        for offset in offsets(model.arrivals, model.rate, model.duration, random.Random(model.seed)):
+        for offset in model.offsets():
             if self._stop.wait(max(0.0, (first + offset - self._clock.now()) / 1e6)):
                 break
             if not idle.acquire(blocking=False) and workers < self._connections:
@@ -182,5 +192,5 @@ class Tally:
 
     def result(self, seconds: float, cpu: float, connections: int) -> Fared:
         """Judge the generator by what it counted and by its share of one core."""
-        limited = cpu > _BUSY or self._late > _LATE_SHARE * self._total
-        return Fared(seconds, cpu, self._late, self._worst, connections, limited)
+        tardy = self._late > _LATE_SHARE * self._total
+        return Fared(seconds, cpu, self._late, self._worst, connections, busy=cpu > _BUSY, tardy=tardy)

@@ -32,7 +32,7 @@ class Bar:
         self._next_line = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24, complete_style="cyan", finished_style="cyan"),
             MofNCompleteColumn(),
             TextColumn("{task.fields[text]}", markup=False),
             console=console,

@@ -17,7 +17,7 @@ from experimento.attack import Attack, Show, attack, warnings
 from experimento.exits import Exit
 from experimento.load import Closed, Generator, Open
 from experimento.progress import make_console
-from experimento.records import Outcome, Record
+from experimento.records import Outcome
 from experimento.requirements import DEFAULT, Kind, Requirement, parse
 from experimento.sequential import SequentialTest
 from experimento.summary import summarize
@@ -70,35 +70,63 @@ class Run:
         test = None if order.until_decided is None else SequentialTest(order.until_decided)
         planned = order.model.planned
         done = attack(self._generator, planned=planned, folder=folder, console=self._console, test=test, show=show)
-        plan = _plan(order, done)
-        records.write_document(folder / records.PLAN, plan)
-        try:
-            plan["receptor_availability"] = self._reconcile(folder, done.records)
-        except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
-            plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
-        records.write_document(folder / records.PLAN, plan)
-        return Done(folder, done, judge(folder, order.requirements))
+        summary = conclude(
+            folder,
+            _plan(order, done),
+            self._settings,
+            self._console,
+            longest=order.settle,
+            requirements=order.requirements,
+        )
+        return Done(folder, done, summary)
 
-    def _reconcile(self, folder: Path, made: Sequence[Record]) -> float | None:
-        """Join the run's checks with every other witness; return what the receptor was set to, if the monitor tells.
 
-        Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done from here.
-        """
-        ids = [record.id for record in made if record.outcome is Outcome.ACCEPTED and record.id]
-        suite = target.locate(self._order.url, self._settings)
-        settle.wait(suite, ids, longest=self._order.settle, console=self._console)
-        target.check_known(suite, ids)
-        found = _with_repeated(verify.reconcile_run(suite, ids), ids)
-        trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
-        records.write_document(folder / run_folder.RECONCILIATION, found)
-        return target.receptor_setting(self._order.url)
+def conclude(
+    folder: Path,
+    plan: dict[str, Any],
+    settings: Settings,
+    console: Console,
+    *,
+    longest: float,
+    requirements: Sequence[Requirement] = (),
+) -> dict[str, Any]:
+    """Reconcile the records in the folder if that can be done from here, judge them, and write all of it down.
+
+    Waits at most `longest` seconds for the run's checks to end. Any generator's records will do.
+    """
+    records.write_document(folder / records.PLAN, plan)
+    try:
+        plan["receptor_availability"] = _reconcile(folder, plan["url"], settings, console, longest)
+    except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
+        plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
+    records.write_document(folder / records.PLAN, plan)
+    return judge(folder, requirements)
+
+
+def _reconcile(folder: Path, url: str, settings: Settings, console: Console, longest: float) -> float | None:
+    """Join the run's checks with every other witness; return what the receptor was set to, if the monitor tells.
+
+    Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done from here.
+    """
+    ids = [record.id for record in records.read(folder) if record.outcome is Outcome.ACCEPTED and record.id]
+    suite = target.locate(url, settings)
+    settle.wait(suite, ids, longest=longest, console=console)
+    target.check_known(suite, ids)
+    found = _with_repeated(verify.reconcile_run(suite, ids), ids)
+    trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
+    records.write_document(folder / run_folder.RECONCILIATION, found)
+    return target.receptor_setting(url)
 
 
 def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show: Show | None = None) -> Done:
     """Carry out one order in a new folder below `out`, and print the verdict and what it rests on."""
     run = Run(order, settings, make_console())
     folder = records.make_folder(out, name, datetime.now().astimezone())
-    done = run.carry_out(folder, show)
+    try:
+        done = run.carry_out(folder, show)
+    except KeyboardInterrupt:
+        click.echo(f"Abandonado. Lo que se hizo se puede juzgar con: python -m experimento report {folder}", err=True)
+        raise
     click.echo(report.render(done.summary, "text"))
     click.echo(f"Informe: {folder / 'report.html'}")
     return done

@@ -89,23 +89,26 @@ def test_an_address_without_a_path_means_the_status(url: str, asked: str) -> Non
 
 def test_the_planned_number_of_requests() -> None:
     assert Closed(threads=100, requests=10, pause=1).planned == 1000
-    assert Open(rate=200, duration=30, arrivals=Arrivals.POISSON).planned == 6000
+    assert Open(rate=200, duration=30).planned == 6000
+    poisson = Open(rate=200, duration=30, arrivals=Arrivals.POISSON)
+    assert poisson.planned == len(list(poisson.offsets())) == pytest.approx(6000, rel=0.05)
 
 
 @pytest.mark.parametrize(
-    ("cpu", "late", "limited"),
+    ("cpu", "late", "busy", "tardy"),
     [
-        (0.5, 0, False),
-        (0.5, 1, False),  # one start in a hundred may be late
-        (0.5, 2, True),
-        (0.95, 0, True),  # the interpreter sets the pace
+        (0.5, 0, False, False),
+        (0.5, 1, False, False),  # one start in a hundred may be late
+        (0.5, 2, False, True),
+        (0.95, 0, True, False),  # the interpreter sets the pace
     ],
 )
-def test_the_generator_says_when_it_was_the_limit(cpu: float, late: int, limited: bool) -> None:
+def test_the_generator_says_when_it_was_the_limit(cpu: float, late: int, busy: bool, tardy: bool) -> None:
     tally = Tally()
     tally.add(record(late=LATE + 1 if n < late else LATE) for n in range(100))
     fared = tally.result(10, cpu, 100)
-    assert (fared.late, fared.limited) == (late, limited)
+    assert (fared.late, fared.busy, fared.tardy) == (late, busy, tardy)
+    assert fared.limited == (busy or tardy)
     assert fared.worst == (LATE + 1 if late else LATE)
 
 
