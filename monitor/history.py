@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 def seconds_of(text: str) -> int | None:
     """Return the length of a window such as `5m` or `30d`, a year at the most; None for anything else."""
-    match = re.match(WINDOW_PATTERN, text)
+    match = re.fullmatch(WINDOW_PATTERN, text)
     return min(int(text[:-1]) * UNITS[text[-1]], LONGEST) if match else None
 
 

@@ -18,7 +18,10 @@ from monitor.lease import Lease
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks for an alert
-ATTEMPTS = 10  # the pause between two doubles from 1 s on: eight and a half minutes in all
+ATTEMPTS = 10
+FIRST_PAUSE = (
+    1.0  # seconds between the first two attempts; it doubles, so it is given up after eight and a half minutes
+)
 TIMEOUT = 10.0  # seconds for one attempt
 
 Deliver = Callable[[Alert], None]
@@ -71,8 +74,8 @@ class Notifier:
                 log.exception("notifying failed; it is tried again")
             time.sleep(TICK)
 
-    def insist(self, alert: Alert, pause: float = 1.0) -> bool:
-        """Deliver one alert, trying again with growing pauses (seconds); tell whether it worked in the end."""
+    def insist(self, alert: Alert) -> bool:
+        """Deliver one alert, trying again with growing pauses; tell whether it worked in the end."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._deliver(alert)
@@ -82,6 +85,6 @@ class Notifier:
             else:
                 return True
             if attempt < ATTEMPTS:
-                time.sleep(pause * 2 ** (attempt - 1))
+                time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         log.error("alert channel=%s given up: %s", self._name, alert["text"])
         return False

@@ -1,0 +1,299 @@
+"""The API over a real store, without a server: what the panel, Prometheus and badges are told."""
+
+import json
+import random
+import time
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
+
+from comun import store
+from comun.bus import Bus
+from comun.ids import new_id
+from comun.messages import Check, Status
+from comun.outbox import Outbox
+from comun.settings import Settings
+from monitor import facts, metrics
+from monitor.api import Sources, make_api
+from monitor.buckets import Count
+from monitor.figures import Figures, commands
+from monitor.intake import Intake
+from monitor.journal import Journal
+from monitor.openapi import describe_api
+from monitor.panel import Panel
+from monitor.results import Results
+from monitor.security import protect
+from monitor.tally import Tally
+from monitor.web import create_app
+from tests.helpers import free_port, wait_until
+
+HOUR = 3_600
+DAY = 86_400
+
+
+class Monitor:
+    """The API and what feeds it."""
+
+    def __init__(self, url: str, **values: Any) -> None:
+        settings = Settings(broker_url=url, accept_timeout=0.2, **values)
+        bus = Bus(settings, "monitor")
+        self.store, self.figures, self.outbox = bus.store, Figures(bus.store), Outbox(bus.store)
+        self.results = Results(bus.store, commands)
+        self.tally = Tally(self.figures)
+        self.journal = Journal(bus.store)
+        self.app = self._make_app(settings, bus)
+
+    def _make_app(self, settings: Settings, bus: Bus) -> Flask:
+        read = partial(facts.read, self.store)
+        app = create_app(
+            intake=Intake(settings, bus, self.outbox, self.tally), outbox=self.outbox, results=self.results
+        )
+        app.register_blueprint(
+            make_api(
+                Sources(
+                    client=self.store,
+                    panel=Panel(read, settings.monitor_target),
+                    figures=self.figures,
+                    journal=self.journal,
+                    outbox=self.outbox,
+                    metrics=metrics.registry(partial(read, ())),
+                    target=settings.monitor_target,
+                )
+            )
+        )
+        protect(app, token=settings.monitor_token, allow_public=False)
+        return app
+
+    def end(self, count: int, *, at: float, status: Status = Status.AVAILABLE) -> list[Check]:
+        """Accept and end checks requested at `at`."""
+        first = int(at * 1e6)
+        checks = [
+            Check(new_id(first + place, random.getrandbits(62)), status, tuple(range(first + place, first + place + 5)))
+            for place in range(count)
+        ]
+        self.figures.count({int(at): {Count.ACCEPTED: count}}, {"accepted": count})
+        self.results.settle(checks)
+        return checks
+
+
+@pytest.fixture
+def monitor(broker_url: str) -> Monitor:
+    return Monitor(broker_url)
+
+
+@pytest.fixture
+def client(monitor: Monitor) -> FlaskClient:
+    return monitor.app.test_client()
+
+
+def check(component: str, value: object) -> None:
+    Draft202012Validator({"$ref": f"#/components/schemas/{component}", **describe_api()}).validate(value)
+
+
+def test_the_state_tells_what_happened(monitor: Monitor, client: FlaskClient) -> None:
+    now = time.time()
+    monitor.end(970, at=now - 30)
+    monitor.end(30, at=now - 20, status=Status.UNAVAILABLE)
+    monitor.store.set(store.RECEPTOR_SETTING, 0.97)
+    state = client.get("/api/state").get_json()
+    check("State", state)
+    assert state["broker"] == {"ok": True}
+    assert state["requirement"]["verdict"] == "met"
+    minute = state["windows"][0]
+    assert (minute["service"]["good"], minute["service"]["total"]) == (1_000, 1_000)
+    assert minute["reported"]["ratio"] == 0.97
+    assert sum(state["timeline"]["available"]) == 970
+    assert state["timeline"]["available"][int(now - 30) - state["timeline"]["start"]] == 970
+    assert len(state["checks"]) == len(state["logs"]) == 20
+    assert state["logs"][-1].endswith(
+        "- Monitor - Respuesta recibida desde la plataforma de mensajes, Status - No disponible :("
+    )
+    assert state["receptor"]["setting"] == 0.97
+
+
+def test_a_state_that_has_not_changed_is_not_sent_again(monitor: Monitor, client: FlaskClient) -> None:
+    monitor.end(1, at=time.time() - 30)
+    tag = client.get("/api/state").headers["ETag"]
+    assert client.get("/api/state", headers={"If-None-Match": tag}).status_code == 304
+    monitor.end(1, at=time.time() - 30)
+    wait_until(lambda: client.get("/api/state", headers={"If-None-Match": tag}).status_code == 200, 10)
+
+
+def test_two_processes_agree_on_the_entity_tag(broker_url: str, monitor: Monitor) -> None:
+    monitor.end(1, at=time.time() - 30)
+
+    def tags() -> set[str]:
+        return {each.app.test_client().get("/api/state").headers["ETag"] for each in (monitor, Monitor(broker_url))}
+
+    wait_until(lambda: len(tags()) == 1, 10)  # a heartbeat may come between the two
+
+
+def test_while_the_broker_is_away_the_state_says_so_and_the_rest_answers_503() -> None:
+    client = Monitor(f"redis://127.0.0.1:{free_port()}/0").app.test_client()
+    state = client.get("/api/state")
+    assert state.status_code == 200
+    check("State", state.get_json())
+    assert state.get_json()["broker"] == {"ok": False}
+    for path in ("/api/history", "/api/checks", "/badge/availability.svg", "/status"):
+        response = client.get(path)
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "2"
+        check("Problem", response.get_json())
+    assert "suite_broker_up 0.0" in client.get("/metrics").text
+
+
+def test_a_refused_check_lowers_the_service_availability_and_not_the_reported_one(
+    broker_url: str, monitor: Monitor
+) -> None:
+    full = Monitor(broker_url, max_in_flight=1)
+    client = full.app.test_client()
+    assert [client.get("/status").status_code for _ in range(4)] == [200, 503, 503, 503]
+    wait_until(lambda: monitor.figures.totals().get("refused") == 3, 10)
+    monitor.end(7, at=time.time() - 20)
+    minute = client.get("/api/state").get_json()["windows"][0]
+    assert (minute["service"]["good"], minute["service"]["total"]) == (7, 10)
+    assert minute["reported"]["ratio"] == 1.0
+
+
+def test_a_year_of_history_is_told_in_days(monitor: Monitor, client: FlaskClient) -> None:
+    now = int(time.time())
+    for day in range(1, 365):
+        monitor.end(9, at=now - day * DAY)
+        monitor.end(1, at=now - day * DAY, status=Status.UNAVAILABLE)
+    history = client.get("/api/history?window=1y").get_json()
+    check("History", history)
+    assert history["step"] == DAY
+    assert history["reported"]["total"] == 3_640
+    assert sum(point["available"] for point in history["points"]) == 364 * 9
+    assert history["latency_ms"]["p50"] <= 0.5
+
+
+def test_a_history_between_two_times_leaves_the_rest_out(monitor: Monitor, client: FlaskClient) -> None:
+    now = int(time.time())
+    for minutes in (1, 10, 20):
+        monitor.end(minutes, at=now - minutes * 60)
+    history = client.get(f"/api/history?from={now - 900}&to={now - 300}").get_json()
+    assert history["reported"]["total"] == 10
+    assert history["service"]["good"] == 10
+
+
+def test_checks_are_listed_by_class(monitor: Monitor, client: FlaskClient) -> None:
+    now = time.time()
+    monitor.end(3, at=now - 3)
+    gone = monitor.end(2, at=now - 2, status=Status.UNAVAILABLE)
+    waiting = new_id(int(now * 1e6), 1)
+    monitor.outbox.add([waiting], int(now * 1e6))
+    for query, expected in (("", 5), ("?status=unavailable", 2), ("?status=unanswered", 0), ("?limit=4", 4)):
+        answer = client.get(f"/api/checks{query}").get_json()
+        check("Checks", answer)
+        assert len(answer["checks"]) == expected
+    assert {each["id"] for each in client.get("/api/checks?status=unavailable").get_json()["checks"]} == {
+        check.id for check in gone
+    }
+    in_flight = client.get("/api/checks?status=in_flight").get_json()
+    check("Checks", in_flight)
+    assert [each["id"] for each in in_flight["checks"]] == [waiting]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/history?window=5",
+        "/api/history?window=0m",
+        "/api/history?window=5m%0A",
+        "/api/history?window=",
+        "/api/history?from=ayer",
+        "/api/history?from=-1",
+        "/api/history?to=99999999999",
+        "/api/history?from=%C2%B2",  # ² is a digit to Python
+        "/api/history?window=5m&window=6m",
+        "/api/history?ventana=5m",
+        "/api/checks?limit=0",
+        "/api/checks?limit=201",
+        "/api/checks?limit=1e1",
+        "/api/checks?status=AVAILABLE",
+        "/api/state?x=1",
+        "/badge/availability.svg?window=siempre",
+        "/metrics?name=x",
+        "/status?wait=1&wait=2",
+    ],
+)
+def test_an_impossible_parameter_is_a_400_with_the_reason(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 400
+    assert response.mimetype == "application/problem+json"
+    check("Problem", response.get_json())
+
+
+@pytest.mark.parametrize(
+    ("counts", "message", "colour"),
+    [  # (answered, refused)
+        ((0, 0), "sin datos", "lightgrey"),
+        ((1_000, 0), "100 %", "brightgreen"),
+        ((9_999, 1), "99,99 %", "brightgreen"),
+        ((5, 0), "100 %", "yellow"),  # too few to tell
+        ((50, 50), "50 %", "red"),
+    ],
+)
+def test_the_badge_shows_availability_and_verdict(
+    monitor: Monitor, client: FlaskClient, counts: tuple[int, int], message: str, colour: str
+) -> None:
+    at = time.time() - 60
+    monitor.end(counts[0], at=at)
+    monitor.figures.count({int(at): {Count.REFUSED: counts[1]}}, {"refused": counts[1]})
+    answer = client.get("/badge/availability.json?window=1h").get_json()
+    assert answer == {"schemaVersion": 1, "label": "disponibilidad 1h", "message": message, "color": colour}
+    badge = client.get("/badge/availability.svg?window=1h")
+    assert badge.mimetype == "image/svg+xml"
+    assert f"disponibilidad 1h: {message}</title>" in badge.text
+
+
+def scrape(client: FlaskClient) -> dict[tuple[str, tuple[str, ...]], float]:
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value for family in families for sample in family.samples
+    }
+
+
+def test_the_metrics_agree_with_what_was_counted(monitor: Monitor, client: FlaskClient) -> None:
+    checks = monitor.end(10, at=time.time())
+    monitor.results.settle(checks[:3])
+    monitor.outbox.add([new_id(int((time.time() - 60) * 1e6), 1)], 1)
+    told = scrape(client)
+    assert told["suite_broker_up", ()] == 1
+    assert told["suite_checks_total", ("available",)] == 10
+    assert told["suite_requests_total", ("accepted",)] == 10
+    assert told["suite_check_seconds_count", ()] == told["suite_check_seconds_bucket", ("+Inf",)] == 10
+    assert told["suite_hop_seconds_count", ("received",)] == 10
+    assert told["suite_duplicates_dropped_total", ()] == 3
+    assert told["suite_outbox_checks", ()] == 1
+    assert 59 < told["suite_outbox_oldest_seconds", ()] < 90
+
+
+def test_the_series_are_the_same_however_much_happened(monitor: Monitor, client: FlaskClient) -> None:
+    before = set(scrape(client))
+    monitor.end(50, at=time.time())
+    monitor.figures.count({}, {"restarts:api": 1, "restarts:anything": 5, "anything": 1})
+    monitor.store.hset(store.WORKERS, "x", json.dumps({"role": "anything", "beat": time.time()}))
+    assert set(scrape(client)) == before
+
+
+def test_panel_and_documentation_need_nothing_from_elsewhere(client: FlaskClient) -> None:
+    for path in ("/", "/docs"):
+        response = client.get(path)
+        assert response.status_code == 200
+        assert response.mimetype == "text/html"
+        assert "//" not in response.text.replace("http://www.w3.org", "").replace("<!--", "")
+
+
+def test_with_a_token_the_data_are_closed_and_health_is_open(broker_url: str) -> None:
+    client = Monitor(broker_url, monitor_token="0123456789abcdef").app.test_client()  # noqa: S106
+    for path in ("/", "/status", "/api/state", "/metrics", "/static/panel.css", "/openapi.json"):
+        assert client.get(path).status_code == 401
+    assert client.get("/health/ready").status_code == 200
+    assert client.get("/api/state", headers={"Authorization": "Bearer 0123456789abcdef"}).status_code == 200

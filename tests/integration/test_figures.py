@@ -1,0 +1,306 @@
+"""Counting, watching and alerting on a real store."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from comun import store
+from comun.errors import StoreUnavailable
+from comun.ids import new_id
+from comun.messages import Check, Status
+from comun.settings import Settings
+from experimento import broker as embedded
+from monitor import notify
+from monitor.availability import Measured, measure, window
+from monitor.buckets import Count, chunks_of
+from monitor.figures import RECENT, Figures, commands
+from monitor.journal import Journal
+from monitor.lease import Lease
+from monitor.results import Results
+from monitor.tally import Tally
+from monitor.watch import Watcher
+from tests.helpers import wait_until
+
+NOW = time.time()
+
+
+class Bench:
+    """A store and what counts in it."""
+
+    def __init__(self, url: str) -> None:
+        self.store = store.connect(url)
+        self.figures = Figures(self.store)
+        self.results = Results(self.store, commands)
+        self.made = 0
+
+    def checks(self, count: int, *, at: float = NOW, status: Status = Status.AVAILABLE) -> list[Check]:
+        """Make ended checks, a microsecond apart."""
+        made = []
+        for place in range(count):
+            self.made += 1
+            first = int(at * 1e6) + place
+            made.append(Check(new_id(first, self.made), status, tuple(first + 1_000 * hop for hop in range(5))))
+        return made
+
+    def measured(self, seconds: int, now: float = NOW) -> Measured:
+        wanted = window(int(now) + 1 - seconds, int(now) + 1, int(now))
+        return measure(wanted, self.figures.chunks(chunks_of(wanted.spans)), self.figures.watched_since())
+
+
+@pytest.fixture
+def bench(broker_url: str) -> Bench:
+    return Bench(broker_url)
+
+
+def test_what_ended_is_counted_once_on_every_level(bench: Bench) -> None:
+    bench.results.settle(bench.checks(90) + bench.checks(10, status=Status.UNAVAILABLE))
+    for seconds in (60, 3_600, 90_000, 40_000_000):
+        assert bench.measured(seconds).reported == (90, 100)
+    totals = bench.figures.totals()
+    assert (totals["available"], totals["unavailable"], totals["check:us"]) == (90, 10, 400_000)
+
+
+def test_duplicates_change_nothing_but_their_own_count(bench: Bench) -> None:
+    checks = bench.checks(10)
+    bench.results.settle(checks[:6])
+    contradicting = [check._replace(status=Status.UNAVAILABLE) for check in checks]
+    ends, new = bench.results.settle([*contradicting, contradicting[9]])
+    assert new == [False] * 6 + [True] * 4 + [False]
+    assert [end.status for end in ends] == [Status.AVAILABLE] * 6 + [Status.UNAVAILABLE] * 5
+    assert bench.measured(60).reported == (6, 10)
+    assert bench.figures.totals()["duplicates"] == 7
+    assert len(bench.figures.recent()) == 10
+
+
+def test_workers_that_settle_the_same_checks_at_the_same_time_count_each_once(broker_url: str, bench: Bench) -> None:
+    batches = [bench.checks(50) for _ in range(20)]
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        own = Results(store.connect(broker_url, timeout=5), commands)
+        barrier.wait()
+        for batch in batches:
+            own.settle(batch)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bench.measured(60).reported == (1_000, 1_000)
+    assert bench.figures.totals()["duplicates"] == 3_000
+
+
+def test_the_largest_batch_over_many_seconds_is_counted(bench: Bench) -> None:
+    spread = [check for second in range(1_000) for check in bench.checks(5, at=NOW - second)]
+    bench.results.settle(spread)
+    assert bench.measured(3_600).reported == (5_000, 5_000)
+
+
+def test_memory_does_not_grow_with_the_number_of_checks(bench: Bench) -> None:
+    def used() -> int:
+        keys = [key for key in bench.store.scan_iter(count=1_000) if not key.startswith(store.RESULTS[:-1])]
+        return sum(bench.store.memory_usage(key, samples=0) for key in keys)
+
+    bench.results.settle(bench.checks(1_000))
+    before = used()
+    for _ in range(10):
+        bench.results.settle(bench.checks(1_000))
+    assert used() < before * 1.1
+    assert len(bench.figures.recent()) == RECENT
+
+
+def test_every_bucket_expires(bench: Bench) -> None:
+    bench.results.settle(bench.checks(1))
+    for key in bench.store.scan_iter(f"{store.BUCKETS}*"):
+        assert bench.store.ttl(key) > 3_000
+    for key in bench.store.scan_iter(f"{store.LEGS}*"):
+        assert 0 < bench.store.ttl(key) <= 180
+
+
+def test_recent_checks_can_be_read_by_class_newest_first(bench: Bench) -> None:
+    bench.results.settle(bench.checks(3, at=NOW))
+    bench.results.settle(bench.checks(2, at=NOW - 1, status=Status.UNAVAILABLE))
+    assert [check.status for check in bench.figures.recent(4)] == [Status.AVAILABLE] * 2 + [Status.UNAVAILABLE] * 2
+    assert len(bench.figures.recent(status=Status.UNAVAILABLE)) == 2
+    assert bench.figures.recent(status=Status.UNANSWERED) == []
+
+
+def test_requests_refused_while_the_broker_is_away_are_counted_when_it_is_back(bench: Bench) -> None:
+    tally, ids = Tally(bench.figures), [check.id for check in bench.checks(3)]
+    bench.figures.count = refuse_once(bench.figures.count)  # type: ignore[method-assign]
+    tally.refused(ids[:2])
+    tally.accepted(ids[2:])
+    wait_until(lambda: bench.figures.totals().get("refused") == 2, 10)
+    assert bench.measured(60).counters[Count.REFUSED] == 2
+    assert bench.measured(60).counters[Count.ACCEPTED] == 1
+
+
+def refuse_once(count: Callable[..., None]) -> Callable[..., None]:
+    refusals = iter([StoreUnavailable("away")])
+
+    def counting(*args: object) -> None:
+        for refusal in refusals:
+            raise refusal
+        count(*args)
+
+    return counting
+
+
+def test_only_one_leads_until_it_falls_silent(bench: Bench) -> None:
+    first, second = Lease(bench.store, "lease"), Lease(bench.store, "lease")
+    assert first.renew() and not second.renew() and first.renew()
+    assert (first.held, second.held) == (True, False)
+    bench.store.delete("lease")  # as the expiry does
+    assert second.renew() and not first.renew()
+
+
+@pytest.fixture
+def watcher(bench: Bench) -> Watcher:
+    return Watcher(Settings(alert_failures=3, alert_successes=2), bench.store, bench.figures, ["webhook"])
+
+
+def test_time_in_which_nobody_watched_is_unknown(bench: Bench, watcher: Watcher) -> None:
+    for second in (*range(-60, -40), *range(-30, 1)):
+        watcher.look(NOW + second)
+    assert bench.measured(3_600).unknown_seconds == 10  # -40 to -31; what was before the first look is no gap
+    assert bench.measured(300).unknown_seconds == 10
+
+
+def test_a_short_stall_of_the_watcher_is_no_gap(bench: Bench, watcher: Watcher) -> None:
+    for second in range(-60, 1, 3):
+        watcher.look(NOW + second)
+    assert bench.measured(300).unknown_seconds == 0
+
+
+def test_a_flip_is_kept_as_a_fact_and_told_to_every_channel_once(bench: Bench, watcher: Watcher) -> None:
+    journal = Journal(bench.store)
+    bench.results.settle(bench.checks(1, at=NOW - 9))
+    watcher.look(NOW)
+    assert journal.events() == []
+    bench.results.settle(bench.checks(3, at=NOW - 8, status=Status.UNAVAILABLE))
+    watcher.look(NOW)
+    watcher.look(NOW + 1)
+    assert [(event["kind"], event.get("before"), event.get("after")) for event in journal.events()] == [
+        ("flip", "available", "unavailable")
+    ]
+    assert journal.receptor().status is Status.UNAVAILABLE
+    alert = journal.next_alert("webhook")
+    assert alert and alert["text"] == "El receptor de call center pasó de «Disponible :)» a «No disponible :(»"
+    journal.drop_alert("webhook", alert)
+    assert journal.next_alert("webhook") is None
+    watcher.look(NOW + 3_600)
+    reminder = journal.next_alert("webhook")
+    assert reminder and reminder["kind"] == "reminder"
+
+
+def test_a_worker_that_takes_the_place_of_a_silent_one_is_a_restart(bench: Bench, watcher: Watcher) -> None:
+    def beat(pid: int, started: float, last: float, host: str = "here") -> None:
+        name = f"platform@{host}:{pid}"
+        text = {"role": "platform", "pid": pid, "host": host, "started": started, "beat": last, "done": 0}
+        bench.store.hset(store.WORKERS, name, json.dumps(text))
+
+    beat(1, NOW - 99, NOW - 20)  # killed
+    beat(2, NOW - 18, NOW)  # its follower
+    beat(3, NOW - 99, NOW - 20, host="there")  # gone, and nobody followed
+    beat(4, NOW - 5, NOW)  # one more, in nobody's place
+    watcher.look(NOW)
+    watcher.look(NOW + 1)
+    events = Journal(bench.store).events()
+    assert [(event["kind"], event["text"]) for event in events] == [
+        ("restart", "La plataforma de mensajes se reinició")
+    ]
+    assert events[0]["at"] == NOW - 18
+    assert bench.figures.totals()["restarts:platform"] == 1
+
+
+def test_a_broker_that_was_away_is_told_when_it_is_back(
+    broker: embedded.Broker, bench: Bench, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.watch.TICK", 0.02)
+    renew = watcher.lease.renew
+    answers = iter([True, False, False])
+    monkeypatch.setattr(watcher.lease, "renew", lambda: renew() if next(answers, True) else fail())
+    watcher.start()
+    events = wait_until(Journal(bench.store).events, 10)
+    assert (events[0]["kind"], events[0]["text"][:26]) == ("fault", "El broker no respondió dur")
+
+
+def fail() -> bool:
+    raise StoreUnavailable("away")
+
+
+class Hook(HTTPServer):
+    """A webhook that fails as often as it is told to."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.failures = failures
+        self.alerts: list[dict[str, object]] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.failures -= 1
+        self.send_response(500 if self.server.failures >= 0 else 204)
+        self.end_headers()
+        if self.server.failures < 0:
+            self.server.alerts.append(json.loads(body))
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    server = Hook(failures=2)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+ALERT = {"kind": "flip", "status": "unavailable", "since": 1.0, "text": "ñandú"}
+
+
+def test_a_webhook_that_fails_is_tried_again(bench: Bench, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.notify.FIRST_PAUSE", 0.01)
+    settings = Settings(alert_webhook=f"http://127.0.0.1:{hook.server_port}/secreto")
+    lease, journal = Lease(bench.store, "lease"), Journal(bench.store)
+    lease.renew()
+    for name, deliver in notify.channels(settings).items():
+        journal.write(alerts=[ALERT], channels=[name])  # type: ignore[list-item]
+        notify.Notifier(name, deliver, journal, lease).start()
+    wait_until(lambda: hook.alerts, 10)
+    wait_until(lambda: journal.next_alert("webhook") is None, 10)
+    assert hook.alerts == [ALERT]
+
+
+def test_a_command_gets_the_alert_on_its_input(tmp_path: Path) -> None:
+    script = tmp_path / "guardar.py"
+    script.write_text("import sys; open(sys.argv[1], 'w').write(sys.stdin.read())")
+    settings = Settings(alert_command=f"{sys.executable} {script} '{tmp_path}/con espacio.json'")
+    notify.channels(settings)["command"](ALERT)  # type: ignore[arg-type]
+    assert json.loads((tmp_path / "con espacio.json").read_text()) == ALERT
+
+
+@pytest.mark.parametrize("command", ["/no/existe", f"{sys.executable} -c 1/0", "comillas 'sin cerrar"])
+def test_an_alert_that_cannot_be_delivered_is_given_up_in_the_end_without_telling_its_address(
+    command: str, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("monitor.notify.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("monitor.notify.ATTEMPTS", 3)
+    deliver = notify.channels(Settings(alert_command=command))["command"]
+    notifier = notify.Notifier("command", deliver, Journal(bench.store), Lease(bench.store, "lease"))
+    assert notifier.insist(ALERT) is False  # type: ignore[arg-type]
+    assert "given up" in caplog.text
+    assert command not in caplog.text
