@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
-_HEADER = 8  # bytes that hold the length of the block after them
+_NUMBER = 8  # bytes of each number in the side file: the block's length before it, its place in the file after it
 
 
 class Committed(NamedTuple):
@@ -24,8 +24,9 @@ class AppendedFile:
     """A file that only grows by whole committed blocks; every method is called under the ledger's write lock.
 
     The block about to be appended is first written to a side file. What is found after the committed
-    length is ours exactly if it is a beginning of that block: it is then cut off (its messages were not
-    acknowledged and come again); anything else is somebody's and is kept aside.
+    length is ours exactly if it is a beginning of that block and the block was meant for that place: it is
+    then cut off (its messages were not acknowledged and come again); anything else is somebody's and is
+    kept aside.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,59 +36,89 @@ class AppendedFile:
     def settle(self, committed: Committed | None) -> tuple[Committed, bool]:
         """Bring the file to its committed length and return what is true of it now.
 
-        The flag tells whether it is another file than before (first start, deleted, rotated, cut short):
-        its lines so far are not expected in it any more. Raises OSError.
+        The flag tells whether it is another file than before (first start, deleted, rotated, cut short,
+        edited): its lines so far are not expected in it any more. Raises OSError.
         """
         try:
             found = self.path.stat()
         except FileNotFoundError:
             self.path.touch()
             found = self.path.stat()
-        same = committed is not None and (found.st_dev, found.st_ino) == (committed.device, committed.inode)
-        if committed is None or not same or found.st_size < committed.length:
-            if committed is not None:
-                log.warning("file=%s changed=deleted, rotated or cut short: going on in the new one", self.path)
-            return Committed(found.st_dev, found.st_ino, found.st_size, found.st_size, 0), True
+        if committed is None:
+            return self._begin(), True
+        same = (found.st_dev, found.st_ino) == (committed.device, committed.inode)
+        if not same or found.st_size < committed.length:
+            log.warning("file=%s changed=deleted, rotated or cut short: going on in the new one", self.path)
+            return self._begin(), True
         if found.st_size > committed.length:
+            if not self._ends_a_line(committed.length):
+                log.warning("file=%s changed=edited: left as it is, going on after its end", self.path)
+                return self._begin(), True
             self._cut(committed.length)
         return committed, False
 
     def append(self, committed: Committed, block: str) -> Committed:
         """Append whole lines and return what is to be committed. Raises OSError (disk full, permission)."""
         data = block.encode()
-        self._keep_block(data)
+        result = committed._replace(length=committed.length + len(data), lines=committed.lines + block.count("\n"))
+        self._keep_block(data, committed.length)
         with self.path.open("ab", buffering=0) as file:
+            found = os.fstat(file.fileno())
+            if (found.st_dev, found.st_ino, found.st_size) != (committed.device, committed.inode, committed.length):
+                raise self._interfered()
             written = 0
             while written < len(data):
                 written += file.write(data[written:])
-        return committed._replace(length=committed.length + len(data), lines=committed.lines + block.count("\n"))
+            if file.tell() != result.length:  # somebody appended in between: all of it is kept aside next time
+                raise self._interfered()
+        return result
+
+    def _begin(self) -> Committed:
+        """Take the file as it is for somebody's; ours starts after it, on a line of its own."""
+        with self.path.open("ab") as file:
+            found = os.fstat(file.fileno())
+            size = found.st_size
+            if size and not self._ends_a_line(size):
+                size += file.write(b"\n")
+        return Committed(found.st_dev, found.st_ino, size, size, 0)
+
+    def _ends_a_line(self, length: int) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(max(length - 1, 0))
+            return length == 0 or file.read(1) == b"\n"
+
+    def _interfered(self) -> OSError:
+        return OSError(errno.EAGAIN, "alguien ha cambiado el archivo en este momento", str(self.path))
 
     def _cut(self, length: int) -> None:
         with self.path.open("rb+") as file:
             file.seek(length)
             tail = file.read()
-            if not self._is_ours(tail):
+            if not self._is_ours(tail, length):
                 aside = self._free_name()
                 aside.write_bytes(tail)
                 log.warning("file=%s foreign_bytes=%d kept_in=%s", self.path, len(tail), aside)
             file.truncate(length)
             os.fsync(file.fileno())
 
-    def _keep_block(self, data: bytes) -> None:
+    def _keep_block(self, data: bytes, place: int) -> None:
+        kept = len(data).to_bytes(_NUMBER, "big") + data + place.to_bytes(_NUMBER, "big")
         # Overwritten in place: ext4 flushes a file that is truncated and rewritten each time it is closed.
         file = os.open(self._block, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         try:
-            if os.write(file, len(data).to_bytes(_HEADER, "big") + data) < _HEADER + len(data):
+            if os.write(file, kept) < len(kept):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._block))
         finally:
             os.close(file)
 
-    def _is_ours(self, tail: bytes) -> bool:
+    def _is_ours(self, tail: bytes, place: int) -> bool:
         try:
             kept = self._block.read_bytes()
         except FileNotFoundError:
             return False
-        return kept[_HEADER : _HEADER + int.from_bytes(kept[:_HEADER], "big")].startswith(tail)
+        end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
+        meant_for = int.from_bytes(kept[end : end + _NUMBER], "big")
+        return meant_for == place and kept[_NUMBER:end].startswith(tail)
 
     def _free_name(self) -> Path:
         number = 1

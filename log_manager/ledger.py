@@ -64,6 +64,7 @@ class Ledger:
         self._path = directory / "ledger.sqlite3"
         self._files = {name: AppendedFile(directory / name) for name in (LOGS, ANSWERS)}
         self._db: sqlite3.Connection | None = None
+        self._inode = 0  # of the open database
         self._thread_lock = threading.Lock()
 
     def record(self, hop: Hop, checks: Sequence[Check]) -> int:
@@ -100,30 +101,50 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, dict[str, Committed]]]:
         with self._thread_lock, _translated():
-            db = self._db = self._db or self._open()
-            db.execute("BEGIN IMMEDIATE")
+            db = self._db = self._still_there() or self._open()
             try:
-                yield db, {name: self._settle(db, name) for name in (LOGS, ANSWERS)}
+                yield db, self._begin(db)
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
 
-    def _settle(self, db: sqlite3.Connection, name: str) -> Committed:
+    def _begin(self, db: sqlite3.Connection) -> dict[str, Committed]:
+        """Take the write lock and bring both files to their committed length.
+
+        That a file is another one is committed by itself before anything is appended to it: after a crash
+        our lines in it would else be taken for those that were there before.
+        """
+        while True:
+            db.execute("BEGIN IMMEDIATE")
+            settled = {name: self._settle(db, name) for name in (LOGS, ANSWERS)}
+            if not any(another for _, another in settled.values()):
+                return {name: committed for name, (committed, _) in settled.items()}
+            db.execute("COMMIT")
+
+    def _settle(self, db: sqlite3.Connection, name: str) -> tuple[Committed, bool]:
         row = db.execute("SELECT device, inode, base, length, lines FROM files WHERE name = ?", (name,)).fetchone()
         committed, another = self._files[name].settle(Committed(*row) if row else None)
         if another:
             for statement in FORGET[name]:
                 db.execute(statement)
             db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", (name, *committed))
-        return committed
+        return committed, another
+
+    def _still_there(self) -> sqlite3.Connection | None:
+        """Return the open database unless somebody deleted or replaced it: SQLite would write on, for nobody."""
+        if self._db is not None and not (self._path.exists() and self._path.stat().st_ino == self._inode):
+            log.warning("file=%s changed=deleted or replaced: going on with the one in its place", self._path)
+            self.close()
+        return self._db
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=LOCK_WAIT, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # process crashes are survived; decision 0006 on power cuts
         db.executescript(SCHEMA)
+        self._inode = self._path.stat().st_ino
         return db
 
 
