@@ -140,6 +140,15 @@ def test_a_killed_process_of_the_api_comes_back(suite: Suite) -> None:
     wait_until(lambda: answered(suite), timeout=20)
 
 
+def test_a_worker_that_hangs_while_messages_wait_is_restarted_and_nothing_is_lost(suite: Suite) -> None:
+    before = suite.pid("callcenter")
+    os.kill(before, signal.SIGSTOP)
+    ids = ask(suite, 5)
+    wait_until(lambda: suite.ready_pid("callcenter") not in (None, before), timeout=40)
+    assert "«callcenter» no avanza desde hace 10 s" in suite.output()
+    wait_until(lambda: suite.lines("call_center_status.txt") == len(ids), timeout=30)
+
+
 def test_restart_brings_a_process_back_under_another_number(suite: Suite) -> None:
     for name in ["platform"] * 6 + ["api", "broker"]:  # six are more than a crash loop has
         before = suite.pid(name)
