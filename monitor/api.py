@@ -67,7 +67,7 @@ def make_api(sources: Sources) -> Blueprint:
         now = int(sources.now())
         _, length = query.window("24h")
         end = query.whole("to", now + 1, 0, query.FARTHEST)
-        wanted = history.plan(query.whole("from", end - length, 0, query.FARTHEST), end, now)
+        wanted = history.plan(query.whole("from", max(0, end - length), 0, query.FARTHEST), end, now)
         figures = sources.figures
         return jsonify(
             history.compose(wanted, figures.chunks(wanted.chunks), sources.journal.events(), figures.watched_since())

@@ -9,7 +9,8 @@ from monitor.state import STATIONS
 
 Schema = dict[str, Any]
 
-UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+MICROSECONDS = "([0-2][0-9a-f]{2}|3([0-9a-d][0-9a-f]|e[0-7]))"  # 0 to 999, see comun/ids.py
+UUID_PATTERN = f"^[0-9a-f]{{8}}-[0-9a-f]{{4}}-7{MICROSECONDS}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}$"
 STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
