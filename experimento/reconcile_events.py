@@ -80,9 +80,9 @@ class _Comparison:
         owners = np.concatenate((owners, self._plain.numbers[template] + len(self._rows.ids)))
         order = np.argsort(walls, kind="stable")
         self._owners[template] = walls[order], owners[order]
-        times = np.union1d(expected, seen)
-        due, there = _counts(expected, times), _counts(seen, times)
-        meant = np.isin(times, walls[np.concatenate((self._scope.rows, self._scope.plain))[owners]])
+        times, due, there = _unequal(expected, seen)
+        chosen = np.concatenate((self._scope.rows, self._scope.plain))[owners]
+        meant = self._scope.everything | np.isin(times, walls[chosen])
         self._duplicates(template, times, np.where(meant & (due > 0), there - due, 0))
         short = (due > there) & meant
         alone = np.isin(self._lines.walls[template], times[due == 0])
@@ -124,9 +124,8 @@ class _Comparison:
         self._findings.add_each(Kind.LOST, Witness.LOGS, missing.lacking[left], lost)
         rest = np.ones(len(foreign.hop), dtype=bool)
         rest[line] = False
-        alone = np.flatnonzero(
-            rest & (self._scope.spans(foreign.wall) | self._scope.spans(self._times_before(foreign)))
-        )
+        near = foreign.wall if self._scope.everything else self._times_before(foreign)
+        alone = np.flatnonzero(rest & (self._scope.spans(foreign.wall) | self._scope.spans(near)))
 
         def unexpected(index: int) -> Finding:
             hop, wall, number = (int(column[alone[index]]) for column in foreign)
@@ -173,9 +172,17 @@ class _Comparison:
         return np.where(index >= 0, walls[order[np.maximum(index, 0)]], _NO_TIME) if len(order) else foreign.wall
 
 
-def _counts(column: Integers, values: Integers) -> Integers:
-    """Return how often each value is in the sorted column."""
-    return np.searchsorted(column, values, side="right") - np.searchsorted(column, values, side="left")
+def _unequal(expected: Integers, seen: Integers) -> tuple[Integers, Integers, Integers]:
+    """Return the times that two sorted columns do not hold equally often, and how often each of the two does."""
+    both = np.concatenate((expected, seen))
+    order = np.argsort(both, kind="stable")
+    heads = np.flatnonzero(np.diff(both[order], prepend=-2))
+    balance = np.add.reduceat(np.where(order < len(expected), 1, -1), heads)
+    times = both[order[heads[balance != 0]]]
+    due, there = (
+        np.searchsorted(column, times, side="right") - np.searchsorted(column, times) for column in (expected, seen)
+    )
+    return times, due, there
 
 
 def _joined(kind: type[T], parts: list[T]) -> T:
