@@ -22,7 +22,7 @@ CLASSES = (
     ("No disponible", "unavailable"),
     ("Sin respuesta", "unanswered"),
     ("En curso", "in_flight"),
-    ("Perdidas", "lost_checks"),
+    ("Sin rastro", "lost_checks"),
 )
 KINDS = {
     Kind.LOST: ("Perdido", "red"),
@@ -76,10 +76,12 @@ def _show(report: Report, console: Console) -> None:
     for note in report.notes:
         console.print(f"Nota: {note}", highlight=False)
     if report.clean:
-        console.print("[bold green]Todo cuadra:[/] ni perdidas, ni duplicados, ni líneas de más.", highlight=False)
+        console.print("[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra.", highlight=False)
     else:
-        counts = ", ".join(f"{title.lower()}: {report.counts[kind]}" for kind, (title, _) in KINDS.items())
-        console.print(f"[bold red]No cuadra[/] ({counts}).", highlight=False)
+        counts = ", ".join(
+            f"{title.lower()}s: {report.counts[k]}" for k, (title, _) in KINDS.items() if report.counts[k]
+        )
+        console.print(f"[bold red]No cuadra:[/] {counts}.", highlight=False)
 
 
 def _accounts(report: Report) -> Table:
