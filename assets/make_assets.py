@@ -66,14 +66,15 @@ def panel(pictures: Camera, running: Suite) -> None:
     """The panel wide and narrow, light and dark, and the trail of one check."""
     running.type(sys.executable, "-m", "experimento", "restart", "platform")
     load(running, "20")
-    with pictures.page(running.url) as page:
+    with pictures.page(running.url, height=1060) as page:
         page.get_by_role("button", name="Consultar estado").click()
         page.get_by_role("button", name="Ver recorrido").wait_for()
-        page.screenshot(path=picture("panel"), full_page=True)
+        page.screenshot(path=picture("panel"))
         page.get_by_role("button", name="Ver recorrido").click()
-        page.locator("#trail").screenshot(path=picture("trail"))
-    for name, width, scheme in (("panel_dark", 1440, "dark"), ("panel_mobile", 375, "light")):
-        with pictures.page(running.url, width=width, scheme=scheme) as page:
+        expect(page.locator("#trail-picture circle")).to_have_count(5)
+        page.screenshot(path=picture("trail"), clip={"x": 380, "y": 170, "width": 680, "height": 720})
+    for name, width, height, scheme in (("panel_dark", 1440, 1060, "dark"), ("panel_mobile", 375, 1700, "light")):
+        with pictures.page(running.url, width=width, height=height, scheme=scheme) as page:
             expect(page.locator("#checks tr").first).to_be_visible()
             page.screenshot(path=picture(name))
 
@@ -82,8 +83,9 @@ def overload(pictures: Camera, running: Suite) -> None:
     """A requirement that is not met, on purpose: far fewer checks may be in flight than come at once."""
     output = load(running, "300")
     lines = output.splitlines()
-    first = next(number for number, line in enumerate(lines) if ": 503" in line)
-    pictures.terminal("status_500", "Prueba de disponibilidad", "\n".join(lines[max(0, first - 5) : first + 12]))
+    screens = [lines[start : start + 16] for start in range(len(lines))]
+    mixed = next(screen for screen in screens if sum(": 503" in line for line in screen) == 6)
+    pictures.terminal("status_500", "Prueba de disponibilidad", "\n".join(mixed))
     pictures.terminal("not_availability", "Prueba de disponibilidad", abridged(output))
     successes = next(int(line.split(": ")[1]) for line in lines if "con éxito: " in line)
     until("every success to be in the file", lambda: running.lines("call_center_status.txt") >= successes)

@@ -13,6 +13,7 @@ const WORDS = {
   unknown: 'Sin datos todavía',
   up: 'En marcha',
   down: 'Parado',
+  silent: 'Sin noticias', // the broker, which would tell, is away
 };
 const CLASSES = ['available', 'unavailable', 'unanswered', 'refused']; // of the timeline, from the bottom up
 const STATIONS = ['api', 'platform_request', 'callcenter', 'platform_callback', 'monitor', 'logs'];
@@ -97,7 +98,9 @@ function show(state) {
   showReceptor(state.receptor);
   showVerdict(state);
   $('windows').replaceChildren(...state.windows.map(windowRow));
-  state.stations.forEach(showStation);
+  state.stations.forEach((station) => showStation(state.broker.ok || station.id === 'api'
+    ? station
+    : { ...station, state: 'silent', depth: null, oldest_ms: null }));
   showFacts(state);
   showTimeline(state);
   showLists(state);
@@ -168,9 +171,9 @@ function showFacts({ broker, outbox, resent, dead_letters: dead }) {
   const oldest = outbox.size && outbox.oldest_ms != null ? ` (la más antigua, ${lasting(outbox.oldest_ms)})` : '';
   const facts = [
     ['Broker', broker.ok ? 'en línea' : 'no responde', !broker.ok],
-    ['Consultas pendientes', count(outbox.size) + oldest, false],
-    ['Reenviadas', count(resent), false],
-    ['Mensajes inválidos', count(dead), dead > 0],
+    ['Consultas pendientes', broker.ok ? count(outbox.size) + oldest : '—', false],
+    ['Reenviadas', broker.ok ? count(resent) : '—', false],
+    ['Mensajes inválidos', broker.ok ? count(dead) : '—', broker.ok && dead > 0],
   ];
   $('facts').replaceChildren(...facts.map(([name, text, bad]) =>
     make('div', bad ? { class: 'bad' } : {}, make('dt', {}, name), make('dd', {}, text))));
@@ -248,7 +251,7 @@ function makeChart() {
   const look = { paths: uPlot.paths.bars({ size: [0.9], gap: 0 }), width: 0, points: { show: false } };
   const fill = (name) => colour(name === 'available' ? 'calm' : name);
   return new uPlot({
-    width: box.clientWidth, height: CHART_HEIGHT, padding: [12, 8, 0, 0], legend: { show: false },
+    width: box.clientWidth, height: CHART_HEIGHT, padding: [12, 22, 0, 0], legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
     series: [{}, ...[...CLASSES].reverse().map((name) => ({ ...look, fill: fill(name) }))],
     scales: {

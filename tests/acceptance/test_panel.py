@@ -194,6 +194,9 @@ def test_a_broker_that_is_away_is_said_and_so_is_its_return(stub: PanelStub, vis
 
     stub.change(broker={"ok": False})
     expect(page.locator("#broker-away")).to_be_visible()
+    expect(page.locator("#station-api .alive")).to_have_text("2 en marcha")
+    expect(page.locator("#station-monitor .alive")).to_have_text("Sin noticias")
+    expect(page.locator("#station-monitor")).to_contain_text("— en cola")
     assert serious_faults(page) == []
 
     stub.change(broker={"ok": True})
