@@ -26,6 +26,7 @@ EVENTS = "suite:events"  # list of JSON, newest first: flips, restarts, faults
 ALERTS = "suite:alerts"  # list of JSON, newest first: alerts still to be delivered
 RECEPTOR = "suite:receptor"  # string, JSON: what the monitor believes of the receptor
 RECEPTOR_SETTING = "suite:receptor-setting"  # string: the availability that the receptor simulates
+BROKER_RUN = "suite:broker-run"  # string: the run of the broker that was seen last
 WATCHER = "suite:watcher"  # string with expiry: who watches and sends checks by itself
 WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watched
 QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds

@@ -44,9 +44,8 @@ def post(address: str, alert: Alert) -> None:
 
 def run(command: str, alert: Alert) -> None:
     """Run a command, without a shell, with the alert as JSON on its input; raises if it fails or takes too long."""
-    subprocess.run(
-        shlex.split(command), input=json.dumps(alert), text=True, timeout=TIMEOUT, check=True, capture_output=True
-    )
+    text = json.dumps(alert, ensure_ascii=False) + "\n"
+    subprocess.run(shlex.split(command), input=text.encode(), timeout=TIMEOUT, check=True, stdout=subprocess.DEVNULL)
 
 
 class Notifier:

@@ -3,12 +3,13 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from comun.errors import MalformedMessage
 from comun.heartbeat import FRESH
 from comun.ids import parse_id, requested_at
+from monitor.alerts import Event
 
 ROLES = {
     "api": "La API del monitor",
@@ -48,6 +49,11 @@ def restarts(beats: Mapping[str, Beat], now: float) -> list[Restart]:
                 followers.remove(other)
                 break
     return found
+
+
+def is_told(event: Event, events: Iterable[Event]) -> bool:
+    """Tell whether the same was noted a moment ago: processes of one role restart together and are told once."""
+    return any(event["text"] == each["text"] and abs(event["at"] - each["at"]) <= FRESH for each in events)
 
 
 def sent_at(raw: str | None) -> int | None:

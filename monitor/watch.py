@@ -14,12 +14,12 @@ from comun import store
 from comun.errors import StoreUnavailable
 from comun.messages import QUEUES
 from comun.settings import Settings
-from monitor.alerts import Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
+from monitor.alerts import Event, Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
 from monitor.buckets import Count
 from monitor.figures import Figures
 from monitor.journal import Journal
 from monitor.lease import Lease
-from monitor.observations import ROLES, restarts, sent_at
+from monitor.observations import ROLES, is_told, restarts, sent_at
 
 log = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks
@@ -62,6 +62,7 @@ class Watcher:
         self._note_fault(now)
         self._follow_receptor(now)
         self._note_restarts(now)
+        self._note_broker_restart(now)
         self._note_ages()
 
     def _mark(self, second: int) -> None:
@@ -99,10 +100,22 @@ class Watcher:
             beats = cast("dict[str, str]", self._client.hgetall(store.WORKERS))
         found = restarts({name: json.loads(beat) for name, beat in beats.items()}, now)
         for role, at, gone in found:
-            self._journal.write(events=[{"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}])
+            event: Event = {"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}
+            if not is_told(event, self._journal.events(limit=20)):
+                self._journal.write(events=[event])
             self._figures.count({}, {f"restarts:{role}": 1})
             with store.translated():
                 self._client.hdel(store.WORKERS, gone)
+
+    def _note_broker_restart(self, now: float) -> None:
+        """Notice a restart too quick for any command to fail."""
+        with store.translated():
+            server = cast("dict[str, str | int]", self._client.info("server"))
+            run = str(server["run_id"])
+            before = self._client.set(store.BROKER_RUN, run, get=True)
+        if before not in (None, run):
+            at = now - int(server["uptime_in_seconds"])
+            self._journal.write(events=[{"at": at, "kind": "restart", "text": "El broker se reinició"}])
 
     def _note_ages(self) -> None:
         with store.translated():

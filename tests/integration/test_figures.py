@@ -304,3 +304,11 @@ def test_an_alert_that_cannot_be_delivered_is_given_up_in_the_end_without_tellin
     assert notifier.insist(ALERT) is False  # type: ignore[arg-type]
     assert "given up" in caplog.text
     assert command not in caplog.text
+
+
+def test_a_broker_that_restarted_between_two_looks_is_told(bench: Bench, watcher: Watcher) -> None:
+    watcher.look(NOW)
+    bench.store.set(store.BROKER_RUN, "another")
+    watcher.look(NOW + 1)
+    watcher.look(NOW + 2)
+    assert [event["text"] for event in Journal(bench.store).events()] == ["El broker se reinició"]
