@@ -57,7 +57,7 @@ def plan(now: float) -> Plan:
 
 
 def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: bool) -> dict[str, Any]:
-    """Put the panel's state together, as docs/api.md describes it."""
+    """Put the panel's state together, as /openapi.json describes it."""
     measured = {name: measure(each, facts.chunks, facts.watched_since) for name, each in plan.windows.items()}
     judged = measured[REQUIREMENT].service
     receptor = facts.receptor

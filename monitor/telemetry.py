@@ -35,10 +35,13 @@ def spans_of(check: Check) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield a check's spans, each with the component it belongs to: the whole, then the way to each hop."""
     status = check.status or Status.UNAVAILABLE
     code = ERROR if status is Status.UNANSWERED else OK
-    yield Hop.REQUESTED.component, _span(check, 0, "check", INTERNAL, check.trail[0], check.trail[-1], code)
+    yield (
+        Hop.REQUESTED.component,
+        _span(check, 0, "check", kind=INTERNAL, start=check.trail[0], end=check.trail[-1], code=code),
+    )
     if status is not Status.UNANSWERED:
         for hop, (start, end) in zip(list(Hop)[1:], pairwise(check.trail), strict=False):
-            yield hop.component, _span(check, hop, _TASKS[hop], CONSUMER, start, end, OK)
+            yield hop.component, _span(check, hop, _TASKS[hop], kind=CONSUMER, start=start, end=end, code=OK)
 
 
 def encode(checks: Iterable[Check]) -> dict[str, Any]:
@@ -87,7 +90,7 @@ class Exporter:
                 log.warning("traces=lost count=%d reason=%s", len(checks), type(exc).__name__)
 
 
-def _span(check: Check, number: int, name: str, kind: int, start: int, end: int, code: int) -> dict[str, Any]:  # noqa: PLR0917 a span's parts
+def _span(check: Check, number: int, name: str, *, kind: int, start: int, end: int, code: int) -> dict[str, Any]:
     trace = check.id.replace("-", "")
     span = {
         "traceId": trace,
