@@ -64,11 +64,11 @@ def sample_trails(run: Run, stuck: int = 5) -> list[dict[str, Any]]:
 
     `rank` names the percentile, None for a check that did not come back.
     """
-    ways = [(trail, record) for record in run.records if (trail := run.trails.get(record.id or ""))]
-    back = [(way[-1] - record.intended, record, trail) for trail, record in ways if (way := trail.complete)]
+    ways = [(record, trail) for record in run.records if (trail := run.trails.get(record.id or ""))]
+    back = [(way[-1] - record.intended, record, trail) for record, trail in ways if (way := trail.complete)]
     back.sort(key=lambda item: item[0])
     chosen = [(rank, *back[max(0, -(-len(back) * share // 1000) - 1)][1:]) for rank, share in _RANKS.items() if back]
-    lost = [(None, record, trail) for trail, record in ways if trail.complete is None]
+    lost = [(None, record, trail) for record, trail in ways if None in trail.times]
     return [
         {
             "id": record.id,

@@ -101,7 +101,8 @@ def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Ite
     reason = f"{count(found.good)} de {count(found.total)} {of_what}"
     reason += f"; con un 95 % de confianza, entre {percent(found.interval.low)} y {percent(found.interval.high)}"
     if found.effect > 1:
-        reason += f"; los fallos llegan en grupos: la muestra vale por {count(found.total / found.effect)}"
+        what = "los fallos" if requirement.kind is Kind.SHARE else "las que tardan más"
+        reason += f"; {what} llegan en grupos: la muestra vale por {count(found.total / found.effect)}"
     if judgement.verdict is Verdict.INCONCLUSIVE:
         reason += f"; {_advice(judgement)}"
     if judgement.verdict is Verdict.MET and requirement.subject == "service":

@@ -1,14 +1,18 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from comun.messages import Status
 from experimento import records, run_folder
 from experimento.exits import Exit
+from experimento.latency import HOPS
+from experimento.measures import measure
 from experimento.records import UnreadableRun
 from experimento.requirements import DEFAULT, parse
 from experimento.run_folder import Run
@@ -144,6 +148,18 @@ def test_the_hops_of_each_shown_trail_add_up_to_its_end_to_end_time() -> None:
     summary = judged(make_run(300))
     shown = {trail["rank"]: trail["trail"][-1] - trail["intended"] for trail in summary["trails"]}
     assert shown == {rank: summary["latency"]["end_to_end"][rank] for rank in ("p50", "p90", "p99", "max")}
+
+
+def test_the_hops_of_every_check_add_up_to_its_end_to_end_time() -> None:
+    run = make_run(200, fails=lambda number: number % 7 == 0)
+    stages = measure(run).stages
+    total = sum(stages[hop] for hop in HOPS)
+    assert np.array_equal(total, stages["end_to_end"], equal_nan=True)
+    for row, record in enumerate(run.records):
+        trail = run.trails.get(record.id or "")
+        times = (record.intended, *(trail.complete or ())) if trail else ()
+        assert [float(stages[hop][row]) for hop in HOPS if times] == [b - a for a, b in pairwise(times)]
+        assert np.isnan(stages["get"][row]) == (not times)
 
 
 def test_a_run_that_may_stop_early_is_decided_by_the_sequential_test() -> None:
