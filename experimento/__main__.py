@@ -3,7 +3,9 @@
 import importlib
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,7 +61,7 @@ def main() -> None:
     """
 
 
-def run(command: click.Command = main) -> int:
+def run(command: Callable[..., Any] = main) -> int:
     """Run one command and map every error to a sentence and an exit code."""
     try:
         code = command(standalone_mode=False)

@@ -87,7 +87,7 @@ def command(
 
     console = make_console()
     Run(order(start), settings, console)  # says now, before there is a folder, if nobody is there
-    folder = records.make_folder(out, "capacidad", datetime.now().astimezone())
+    folder = records.make_folder(out, "capacidad", datetime.now().astimezone(), is_run=False)
     prober = Prober(lambda load: Run(order(load), settings, console), folder, UNITS[by])
     try:
         found = search(prober, start=start, highest=highest, most=probes)
@@ -110,5 +110,5 @@ def enough(wanted: Sequence[Requirement]) -> int:
 def _tell(prober: Prober, folder: Path, by: str) -> None:
     found = Capacity(tuple(prober.probes))
     records.write_document(folder / "capacity.json", document(prober.done, found, by))
-    Console(highlight=False).print(table(prober.done, found, UNITS[by]))
+    Console(highlight=False).print(table(prober.done, found))
     click.echo("\n".join([*conclusion(found, UNITS[by]), f"Carpeta: {folder}"]))

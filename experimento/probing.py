@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
 from rich.table import Table
 
 from experimento.capacity import Capacity, Probe
@@ -69,9 +70,9 @@ def conclusion(found: Capacity, unit: str) -> list[str]:
     return lines
 
 
-def table(done: Sequence[Done], found: Capacity, unit: str) -> Table:
+def table(done: Sequence[Done], found: Capacity) -> Table:
     """Return a row a probe, the lightest first."""
-    shown = Table(unit.capitalize(), "Veredicto", "Servicio", "p99 del GET", "p99 total", "Peticiones/s", "Generador")
+    shown = Table("Carga", "Veredicto", "Servicio", "p99 GET", "p99 total", "Hechas/s", "Generador", box=box.SIMPLE)
     for probe, run in sorted(zip(found.probes, done, strict=True), key=lambda pair: pair[0].load):
         summary = run.summary
         shown.add_row(

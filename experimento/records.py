@@ -92,8 +92,8 @@ def _read_file(path: Path) -> list[Record]:
     return found
 
 
-def make_folder(out: Path, name: str, now: datetime) -> Path:
-    """Make `<out>/<YYYYmmdd-HHMMSS>-<name>` and point `<out>/latest` at it.
+def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> Path:
+    """Make `<out>/<YYYYmmdd-HHMMSS>-<name>` and point `<out>/latest` at it if it is a run.
 
     A second run within the second gets `-2`. Where links are not allowed, `latest` is a file with the folder's name.
     Raises ConfigurationError if `out` cannot hold it.
@@ -111,13 +111,18 @@ def make_folder(out: Path, name: str, now: datetime) -> Path:
             number += 1
         except OSError as exc:
             raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({exc.strerror})") from exc
-    latest = out / "latest"
-    latest.unlink(missing_ok=True)
-    try:
-        latest.symlink_to(run.name, target_is_directory=True)
-    except OSError:
-        latest.write_text(run.name + "\n", encoding="utf-8")
+    if is_run:
+        _point_at(run)
     return run
+
+
+def _point_at(run: Path) -> None:
+    fresh = run.with_name(f".latest-{run.name}")  # replaced in one step: another run may do the same now
+    try:
+        fresh.symlink_to(run.name, target_is_directory=True)
+    except OSError:
+        fresh.write_text(run.name + "\n", encoding="utf-8")
+    fresh.replace(run.with_name("latest"))
 
 
 def find_folder(path: Path) -> Path:

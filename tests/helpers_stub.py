@@ -29,6 +29,7 @@ class Stub(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/status"
         self.released = threading.Event()  # ends every hanging request
         self.ids: list[str] = []
+        self.accepted: Callable[[str], None] = lambda check_id: None  # is told of each id before the client is
         self.served = 0
         self.most_at_once = 0  # connections open together
         self._open = 0
@@ -39,9 +40,14 @@ class Stub(ThreadingHTTPServer):
             self.served += 1
             return self.served - 1
 
+    def first_id(self) -> str:
+        with self._lock:
+            return self.ids[0] if self.ids else self.fresh_id()
+
     def fresh_id(self) -> str:
         check_id = new_id(time.time_ns() // 1000, random.getrandbits(62))
         self.ids.append(check_id)
+        self.accepted(check_id)
         return check_id
 
     def connected(self, change: int) -> None:
@@ -71,6 +77,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def ok(self) -> None:
         self.answer(200, {"status": ENCOLADA, "id": self.server.fresh_id()})
+
+    def same(self) -> None:
+        """Answer every request with the id of the first."""
+        self.answer(200, {"status": ENCOLADA, "id": self.server.first_id()})
 
     def pending(self) -> None:
         self.answer(202, {"id": self.server.fresh_id(), "status": "in_flight", "text": "En curso"})

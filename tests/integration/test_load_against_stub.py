@@ -1,16 +1,30 @@
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
-from experimento import load
+from comun.ids import requested_at, to_bytes
+from comun.messages import Status
+from comun.settings import Settings
+from experimento import load, records
 from experimento.arrivals import Arrivals
 from experimento.capacity import Probe, search
+from experimento.exits import Exit
 from experimento.load import Closed, Fared, Generator, Open
 from experimento.records import Outcome, Record
-from tests.helpers_stub import serving
+from experimento.run import Order, Run
+from tests.helpers_stub import Stub, serving
+from tests.helpers_witnesses import SCHEMA
+
+NOW = datetime(2026, 11, 23).astimezone()
 
 
 def put_on(url: str, model: Closed | Open, *, timeout: float = 10.0) -> tuple[list[Record], Fared]:
@@ -172,3 +186,65 @@ def _behind(busy: threading.Semaphore, gate: threading.Barrier) -> Callable[[int
         return "ok" if admitted else "error:503"
 
     return script
+
+
+class PartLedger:
+    """A log manager's directory that knows only some of the checks that a stub accepts."""
+
+    def __init__(self, directory: Path, knows: Callable[[int], bool]) -> None:
+        self._knows = knows
+        self._known = 0
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(directory / "ledger.sqlite3", check_same_thread=False, isolation_level=None)
+        self._db.executescript(SCHEMA)
+
+    def take(self, check_id: str) -> None:
+        """Write the row of a check that was abandoned after its request: it needs no line of an answer."""
+        with self._lock:
+            self._known += 1
+            if self._knows(self._known):
+                row = (to_bytes(check_id), 0b100001, int(Status.UNANSWERED), requested_at(check_id) + 1, 0b100001)
+                self._db.execute(
+                    "INSERT OR IGNORE INTO checks (id, hops, status, t6, archived) VALUES (?, ?, ?, ?, ?)", row
+                )
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def judge_against(stub: Stub, directory: Path, broker_url: str) -> dict[str, Any]:
+    settings = Settings(broker_url=broker_url, logs_dir=directory, var_dir=directory)
+    order = Order(stub.url, Closed(4, 5, 0), timeout=5, settle=0.5)
+    return (
+        Run(order, settings, Console(quiet=True))
+        .carry_out(records.make_folder(directory / "runs", "prueba", NOW))
+        .summary
+    )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "missing", "findings"),
+    [
+        ("ok", 7, {"lost": 1, "duplicated": 0}),  # the seventh was accepted and left no trace
+        ("same", None, {"lost": 0, "duplicated": 19}),  # twenty requests were told the same id
+    ],
+)
+def test_accounting_that_does_not_add_up_ends_with_3_whatever_the_availability(
+    tmp_path: Path, broker_url: str, behaviour: str, missing: int | None, findings: dict[str, int]
+) -> None:
+    ledger = PartLedger(tmp_path, lambda number: number != missing)
+    with serving(behaviour) as stub, closing(ledger):
+        stub.accepted = ledger.take
+        summary = judge_against(stub, tmp_path, broker_url)
+    assert summary["exit"] == Exit.BROKEN
+    assert {kind: summary["accounting"][kind]["count"] for kind in findings} == findings
+
+
+def test_a_ledger_that_knows_none_of_the_checks_is_that_of_another_suite(tmp_path: Path, broker_url: str) -> None:
+    ledger = PartLedger(tmp_path, lambda number: False)
+    with serving() as stub, closing(ledger):
+        stub.accepted = ledger.take
+        summary = judge_against(stub, tmp_path, broker_url)
+    assert summary["accounting"] is None
+    assert "no conoce ninguna consulta de esta carga" in summary["run"]["warnings"][0]
+    assert [item["text"] for item in summary["requirements"]] == ["service>=99%"]  # of what was lost nothing is known

@@ -1,0 +1,70 @@
+import click
+import pytest
+
+from experimento import cli_load, options
+from experimento.__main__ import run
+from experimento.exits import Exit
+from experimento.options import Name, Rate, Seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("500ms", 0.5), ("2min", 120), ("2m", 120), ("1h", 3600), ("1,5", 1.5), ("0", 0)]
+)
+def test_a_time_is_read_with_its_unit(text: str, seconds: float) -> None:
+    assert Seconds(0, 3_600).convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "5x", "1e3", "nan", "inf", "61min", "1 000s"])
+def test_what_is_no_time_is_refused_saying_what_is(text: str) -> None:
+    with pytest.raises(click.UsageError, match="debe ser un tiempo entre 0 s y 3600 s"):
+        Seconds(0, 3_600).convert(text, None, None)
+
+
+@pytest.mark.parametrize(("text", "rate"), [("200/s", 200), ("600/min", 10), ("0,5", 0.5), ("36 / h", 0.01)])
+def test_a_rate_is_read_per_second(text: str, rate: float) -> None:
+    assert Rate().convert(text, None, None) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5/s", "muchas", "10/día", "1000000/s"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(click.UsageError, match="debe ser un ritmo"):
+        Rate().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["", "..", "../otra", "a/b", ".oculta", "con espacio", "x" * 65])
+def test_a_name_cannot_lead_out_of_the_folder(text: str) -> None:
+    with pytest.raises(click.UsageError):
+        Name().convert(text, None, None)
+
+
+def test_stopping_early_needs_a_requirement_on_the_service() -> None:
+    assert options.service_target(options.requirements(("p99<1s", "service>=99.9%"))) == pytest.approx(0.999)
+    with pytest.raises(click.UsageError, match="necesita un requisito sobre el servicio"):
+        options.service_target(options.requirements(("p99<1s",)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--rate", "10/s", "--threads", "3"],  # of the other load model
+        ["--duration", "5s"],  # would be ignored without --rate
+        ["--requests", "0"],
+        ["--require", "service>=101%"],
+        ["--url", "127.0.0.1:5000"],
+        ["--until-decided", "--require", "p99<1s"],
+        ["--nada"],
+    ],
+)
+def test_a_wrong_order_ends_with_64_before_anything_starts(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(lambda **how: cli_load.command.main(words, **how)) == Exit.USAGE
+    assert capsys.readouterr().err
+
+
+def test_a_defect_ends_with_70_and_not_with_the_code_of_a_requirement_that_is_not_met() -> None:
+    @click.command()
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    assert run(lambda **how: broken.main([], **how)) == Exit.INTERNAL
