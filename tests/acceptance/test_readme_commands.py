@@ -37,7 +37,9 @@ def fresh_copy(tmp_path: Path) -> Path:
         reason = "the README's commands need the ports 5000 and 6379, and something is using them"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     copy = tmp_path / "project"
-    ignored = shutil.ignore_patterns("venv", ".venv", ".git", "var", "runs", "*.txt.block", "logs.txt*", "call_center*", "ledger*")
+    ignored = shutil.ignore_patterns(
+        "venv", ".venv", ".git", "var", "runs", "*.txt.block", "logs.txt*", "call_center*", "ledger.sqlite3*"
+    )
     shutil.copytree(ROOT, copy, ignore=ignored)
     return copy
 
@@ -94,7 +96,6 @@ def test_the_six_terminals_of_the_readme_bring_a_check_from_the_url_to_both_file
     assert reply.status_code == 200
     assert reply.json()["status"] == "Solicitud de consulta de estado encolada exitosamente."
 
-    answer = requests.get(f"{URL}/{reply.json()['id']}", timeout=10)
     wait_until(lambda: requests.get(f"{URL}/{reply.json()['id']}", timeout=10).status_code == 200, timeout=20)
     answer = requests.get(f"{URL}/{reply.json()['id']}", timeout=10)
     monitor_console = next(c for command, c in zip(commands, consoles, strict=True) if command.endswith("-Q monitor"))
