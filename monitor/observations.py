@@ -19,6 +19,8 @@ ROLES = {
     "logs": "El log manager",
 }
 
+TOGETHER = 2.0  # seconds between two processes of a role that restart together
+
 Beat = dict[str, Any]
 
 
@@ -53,7 +55,7 @@ def restarts(beats: Mapping[str, Beat], now: float) -> list[Restart]:
 
 def is_told(event: Event, events: Iterable[Event]) -> bool:
     """Tell whether the same was noted a moment ago: processes of one role restart together and are told once."""
-    return any(event["text"] == each["text"] and abs(event["at"] - each["at"]) <= FRESH for each in events)
+    return any(event["text"] == each["text"] and abs(event["at"] - each["at"]) <= TOGETHER for each in events)
 
 
 def sent_at(raw: str | None) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from comun.heartbeat import FRESH
 from comun.messages import Check, Hop, Status
 from monitor.aggregate import LEGS
+from monitor.alerts import Event
 from monitor.availability import WINDOWS, Window, measure, verdict, window
 from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
 from monitor.facts import SHOWN, Facts
@@ -79,7 +80,7 @@ def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: b
         },
         "windows": [{"window": name, **each.as_json()} for name, each in measured.items()],
         "timeline": timeline(facts, plan.timeline),
-        "events": [{key: event[key] for key in ("at", "kind", "text")} for event in facts.events],
+        "events": [_shown(event) for event in sorted(facts.events, key=lambda event: event["at"], reverse=True)],
         "stations": [_station(facts, now, station) for station in STATIONS],
         "outbox": {"size": facts.outbox, "oldest_ms": _age(facts.oldest, now)},
         "dead_letters": facts.dead_letters,
@@ -120,6 +121,10 @@ def log_lines(checks: Sequence[Check]) -> list[str]:
         )
     ]
     return [_line(*event) for event in sorted(events)[-SHOWN:]]
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    return {"at": event["at"], "kind": event["kind"], "text": event["text"]}
 
 
 def _line(time: int, hop: Hop, status: Status | None) -> str:

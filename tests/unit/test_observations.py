@@ -46,7 +46,7 @@ def test_a_restart_is_a_silent_worker_and_one_that_started_in_its_place(beats, e
     ("at", "text", "told"),
     [
         (10.0, "La API del monitor se reinició", True),
-        (14.0, "La API del monitor se reinició", True),  # another process of it
+        (11.5, "La API del monitor se reinició", True),  # another process of it
         (99.0, "La API del monitor se reinició", False),
         (10.0, "El log manager se reinició", False),
     ],
