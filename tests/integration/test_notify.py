@@ -1,0 +1,90 @@
+"""Alerts on their way to a webhook and to a command."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from comun import store
+from comun.settings import Settings
+from monitor import notify
+from monitor.alerts import Alert
+from monitor.journal import Journal
+from monitor.lease import Lease
+from tests.helpers import wait_until
+
+
+class Hook(HTTPServer):
+    """A webhook that fails as often as it is told to."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.failures = failures
+        self.alerts: list[dict[str, object]] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.failures -= 1
+        self.send_response(500 if self.server.failures >= 0 else 204)
+        self.end_headers()
+        if self.server.failures < 0:
+            self.server.alerts.append(json.loads(body))
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    server = Hook(failures=2)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+ALERT: Alert = {"kind": "flip", "status": "unavailable", "since": 1.0, "text": "ñandú"}
+
+
+def test_a_webhook_that_fails_is_tried_again(broker_url: str, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.notify.FIRST_PAUSE", 0.01)
+    settings = Settings(alert_webhook=f"http://127.0.0.1:{hook.server_port}/secreto")
+    client = store.connect(broker_url)
+    lease, journal = Lease(client, "lease"), Journal(client)
+    lease.renew()
+    for name, deliver in notify.channels(settings).items():
+        journal.write(alerts=[ALERT], channels=[name])
+        notify.Notifier(name, deliver, journal, lease).start()
+    wait_until(lambda: hook.alerts, 10)
+    wait_until(lambda: journal.next_alert("webhook") is None, 10)
+    assert hook.alerts == [ALERT]
+
+
+def test_a_command_gets_the_alert_on_its_input(tmp_path: Path) -> None:
+    script = tmp_path / "guardar.py"
+    script.write_text("import sys; open(sys.argv[1], 'w').write(sys.stdin.read())")
+    settings = Settings(alert_command=f"{sys.executable} {script} '{tmp_path}/con espacio.json'")
+    notify.channels(settings)["command"](ALERT)
+    assert json.loads((tmp_path / "con espacio.json").read_text()) == ALERT
+
+
+@pytest.mark.parametrize("command", ["/no/existe", f"{sys.executable} -c 1/0", "comillas 'sin cerrar"])
+def test_an_alert_that_cannot_be_delivered_is_given_up_in_the_end_without_telling_its_address(
+    command: str, broker_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("monitor.notify.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("monitor.notify.ATTEMPTS", 3)
+    deliver = notify.channels(Settings(alert_command=command))["command"]
+    client = store.connect(broker_url)
+    notifier = notify.Notifier("command", deliver, Journal(client), Lease(client, "lease"))
+    assert notifier.insist(ALERT) is False
+    assert "given up" in caplog.text
+    assert command not in caplog.text
