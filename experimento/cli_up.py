@@ -54,7 +54,7 @@ def command(port: int | None, host: str | None) -> Exit:
 def settled(settings: Settings, port: int | None = None, host: str | None = None) -> Settings:
     """Return the settings with what the command line says and with directories that exist and can be written.
 
-    Raises SuiteError for a directory that cannot be.
+    Raises SuiteError for a directory that cannot be, ConfigurationError for an address that needs a token.
     """
     return replace(
         settings,
@@ -62,7 +62,7 @@ def settled(settings: Settings, port: int | None = None, host: str | None = None
         monitor_host=host or settings.monitor_host,
         var_dir=_writable(settings.var_dir, "VAR_DIR"),
         logs_dir=_writable(settings.logs_dir, "LOGS_DIR"),
-    )
+    ).checked()
 
 
 def claim(settings: Settings) -> int:
