@@ -72,7 +72,7 @@ def conclusion(found: Capacity, unit: str) -> list[str]:
 
 def table(done: Sequence[Done], found: Capacity) -> Table:
     """Return a row a probe, the lightest first."""
-    shown = Table("Carga", "Veredicto", "Servicio", "p99 GET", "p99 total", "Hechas/s", "Generador", box=box.SIMPLE)
+    shown = Table("Carga", "Veredicto", "Servicio", "p99 GET", "p99 total", "Pet./s", "Generador", box=box.SIMPLE)
     for probe, run in sorted(zip(found.probes, done, strict=True), key=lambda pair: pair[0].load):
         summary = run.summary
         shown.add_row(
