@@ -2,7 +2,7 @@
 
     python benchmarks/simulate_verdicts.py
 
-About two minutes on one core. The test suite runs the same functions with fewer repetitions.
+About three minutes on one core. The test suite runs the same functions with fewer repetitions.
 """
 
 import sys

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.simulate_verdicts import Model, alarms, bursts_of, drifting, fixed, independent, sequential, student
 
-RUNS, REQUESTS = 600, 1_000
+RUNS, REQUESTS = 400, 1_000
 
 
 @pytest.fixture
