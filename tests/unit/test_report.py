@@ -2,6 +2,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,11 @@ RUNS = {
 }
 
 
+@cache
+def summary_of(name: str) -> dict[str, Any]:
+    return summary(RUNS[name])
+
+
 class Page(HTMLParser):
     """Collects what a browser would load, and the words a person reads."""
 
@@ -75,18 +81,18 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", RUNS)
 def test_every_run_can_be_shown_in_every_form(name: str, form: str) -> None:
-    assert render(summary(RUNS[name]), form).endswith("\n")
+    assert render(summary_of(name), form).endswith("\n")
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_page_needs_nothing_but_itself(name: str) -> None:
-    text = render(summary(RUNS[name]), "html")
+    text = render(summary_of(name), "html")
     assert Page(text).loads == []
     assert not re.search(r"@import|url\((?!data:)", text)
 
 
 def test_the_page_gives_the_verdict_first() -> None:
-    words = Page(render(summary(RUNS["not met"]), "html")).words
+    words = Page(render(summary_of("not met"), "html")).words
     order = ("No cumple", "service>=99%", "Disponibilidad del servicio", "Latencia por salto", "Contabilidad")
     assert [words.index(word) for word in order] == sorted(words.index(word) for word in order)
     assert "900 de 1 000" in words.replace("\u202f", " ")
@@ -115,7 +121,7 @@ def test_the_comment_keeps_its_table_whatever_a_run_holds() -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_the_junit_report_is_what_its_schema_says(name: str) -> None:
     schema = pytest.importorskip("xmlschema").XMLSchema(str(XSD))
-    schema.validate(render(summary(RUNS[name]), "junit"))
+    schema.validate(render(summary_of(name), "junit"))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +129,7 @@ def test_the_junit_report_is_what_its_schema_says(name: str) -> None:
     [("met", 0, 0, 0), ("not met", 1, 0, 0), ("inconclusive", 0, 0, 1), ("broken", 1, 1, 0), ("unreconciled", 0, 0, 3)],
 )
 def test_the_junit_report_counts_its_cases(name: str, failures: int, errors: int, skipped: int) -> None:
-    suite = ET.fromstring(render(summary(RUNS[name]), "junit"))  # noqa: S314 - made two lines up
+    suite = ET.fromstring(render(summary_of(name), "junit"))  # noqa: S314 - made two lines up
     found = {key: int(suite.get(key) or -1) for key in ("tests", "failures", "errors", "skipped")}
     assert found == {"tests": 3, "failures": failures, "errors": errors, "skipped": skipped}
     assert [len(suite.findall(f".//{element}")) for element in ("failure", "error", "skipped")] == [
@@ -135,7 +141,7 @@ def test_the_junit_report_counts_its_cases(name: str, failures: int, errors: int
 
 
 def test_the_csv_has_a_figure_a_row() -> None:
-    rows = list(csv.DictReader(io.StringIO(render(summary(RUNS["met"]), "csv"))))
+    rows = list(csv.DictReader(io.StringIO(render(summary_of("met"), "csv"))))
     figures = {(row["section"], row["subject"], row["figure"]): row["value"] for row in rows}
     assert len(figures) == len(rows)
     assert figures["availability", "service", "good"] == "1000"
