@@ -75,6 +75,7 @@ class Recorder:
             "timeout": TIMEOUT,
             "started": self._started,
             "ended": self.clock.now(),
+            "interrupted": False,
             "warnings": [],
         }
 

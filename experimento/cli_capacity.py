@@ -93,6 +93,7 @@ def command(
         found = search(prober, start=start, highest=highest, most=probes)
         return Exit.MET if found.proven else Exit.INCONCLUSIVE if found.generator_limited else Exit.NOT_MET
     except Stopped as exc:
+        click.echo(str(exc))
         return exc.code
     finally:
         _tell(prober, folder, by)
@@ -110,5 +111,6 @@ def enough(wanted: Sequence[Requirement]) -> int:
 def _tell(prober: Prober, folder: Path, by: str) -> None:
     found = Capacity(tuple(prober.probes))
     records.write_document(folder / "capacity.json", document(prober.done, found, by))
-    Console(highlight=False).print(table(prober.done, found))
+    if found.probes:
+        Console(highlight=False).print(table(prober.done, found))
     click.echo("\n".join([*conclusion(found, UNITS[by]), f"Carpeta: {folder}"]))

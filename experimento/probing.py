@@ -22,7 +22,7 @@ class Stopped(Exception):
     """Raised when a probe ends the search: it was interrupted, or its accounting is broken."""
 
     def __init__(self, code: Exit) -> None:
-        super().__init__(code)
+        super().__init__("Búsqueda interrumpida." if code is Exit.INTERRUPTED else "Búsqueda terminada sin acabar.")
         self.code = code
 
 
@@ -44,20 +44,22 @@ class Prober:
         folder = self._folder / f"{number:02}-{load}"
         folder.mkdir()
         done = run.carry_out(folder)
+        click.echo(f"  {_outcome(done)}: {_figures(done)}")
+        if done.exit in (Exit.INTERRUPTED, Exit.BROKEN):
+            raise Stopped(done.exit)
         latency = done.summary["latency"]
         hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop]["count"]}
         self.done.append(done)
         self.probes.append(Probe(load, done.exit is Exit.MET, done.attack.fared.limited, hops))
-        click.echo(f"  {_outcome(done)}: {_figures(done)}")
-        if done.exit in (Exit.INTERRUPTED, Exit.BROKEN):
-            raise Stopped(done.exit)
         return self.probes[-1]
 
 
 def conclusion(found: Capacity, unit: str) -> list[str]:
     """Say in sentences what a search found, as far as it came."""
     lines = []
-    if found.proven is None:
+    if not found.probes:
+        lines.append("Capacidad: no se completó ninguna prueba.")
+    elif found.proven is None:
         lines.append("Capacidad: ninguna de las cargas probadas cumple los requisitos.")
     elif found.refuted is None:
         lines.append(f"Capacidad: al menos {count(found.proven)} {unit}; no se llegó a una carga que no cumpla.")

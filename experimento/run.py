@@ -19,6 +19,7 @@ from experimento.load import Closed, Generator, Open
 from experimento.progress import make_console
 from experimento.records import Outcome
 from experimento.requirements import DEFAULT, Kind, Requirement, parse
+from experimento.running import Running
 from experimento.sequential import SequentialTest
 from experimento.summary import summarize
 from experimento.target import Elsewhere
@@ -50,7 +51,7 @@ class Done:
     @property
     def exit(self) -> Exit:
         """The exit code: an interrupted run says so, whatever the part that was made shows."""
-        return Exit.INTERRUPTED if self.attack.interrupted else Exit(self.summary["exit"])
+        return Exit.INTERRUPTED if self.summary["run"]["interrupted"] else Exit(self.summary["exit"])
 
 
 class Run:
@@ -96,26 +97,26 @@ def conclude(
     """
     records.write_document(folder / records.PLAN, plan)
     try:
-        plan["receptor_availability"] = _reconcile(folder, plan["url"], settings, console, longest)
+        suite = target.locate(plan["url"], settings)
+        ids = [record.id for record in records.read(folder) if record.outcome is Outcome.ACCEPTED and record.id]
+        plan["interrupted"] |= settle.wait(suite, ids, longest=longest, console=console)
+        _reconcile(folder, suite, ids)
+        plan["receptor_availability"] = target.receptor_setting(plan["url"])
     except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
         plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
     records.write_document(folder / records.PLAN, plan)
     return judge(folder, requirements)
 
 
-def _reconcile(folder: Path, url: str, settings: Settings, console: Console, longest: float) -> float | None:
-    """Join the run's checks with every other witness; return what the receptor was set to, if the monitor tells.
+def _reconcile(folder: Path, suite: Running, ids: Sequence[str]) -> None:
+    """Join the run's checks with every other witness and keep what they say.
 
-    Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done from here.
+    Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done.
     """
-    ids = [record.id for record in records.read(folder) if record.outcome is Outcome.ACCEPTED and record.id]
-    suite = target.locate(url, settings)
-    settle.wait(suite, ids, longest=longest, console=console)
     target.check_known(suite, ids)
     found = _with_repeated(verify.reconcile_run(suite, ids), ids)
     trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
     records.write_document(folder / run_folder.RECONCILIATION, found)
-    return target.receptor_setting(url)
 
 
 def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show: Show | None = None) -> Done:

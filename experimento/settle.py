@@ -15,8 +15,8 @@ from experimento.running import Running
 _PERIOD = 0.2  # seconds between two looks at the outbox
 
 
-def wait(suite: Running, ids: Collection[str], *, longest: float, console: Console) -> None:
-    """Wait at most `longest` seconds until none of the ids is in flight; Ctrl-C ends the wait early.
+def wait(suite: Running, ids: Collection[str], *, longest: float, console: Console) -> bool:
+    """Wait at most `longest` seconds until none of the ids is in flight; tell whether Ctrl-C ended the wait early.
 
     Raises StoreUnavailable if the outbox cannot be read at the end.
     """
@@ -35,5 +35,5 @@ def wait(suite: Running, ids: Collection[str], *, longest: float, console: Conso
                 bar.update(0, str(exc))
                 left = None
             if over or left == 0:
-                return
+                return interrupt.asked and left != 0
             time.sleep(_PERIOD)
