@@ -79,6 +79,6 @@ def warnings(fared: Fared) -> list[str]:
     if fared.tardy:
         found.append(
             f"{count(fared.late)} peticiones salieron más de {duration(LATE)} tarde (hasta {duration(fared.worst)}): "
-            "el generador no pudo poner toda la carga pedida"
+            "el generador no llevó el ritmo pedido"
         )
     return found

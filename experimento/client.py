@@ -53,9 +53,15 @@ class Client:
         for _ in range(count):
             sessions.put(_session())
 
-    def attempt(self, intended: int) -> Record:
-        """Make one request that was meant to start at `intended`; never raises for what the service does."""
+    def attempt(self, intended: int, is_stopped: Callable[[], bool]) -> Record | None:
+        """Make one request that was meant to start at `intended`; never raises for what the service does.
+
+        None if the load was stopped while it waited for a connection: it is then not made.
+        """
         session = self._sessions.get()
+        if is_stopped():
+            self._sessions.put(session)
+            return None
         sent = self._now()
         try:
             response = session.send(self._request, timeout=self._timeout, allow_redirects=False)

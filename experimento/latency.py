@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from experimento.records import Outcome, Record
-
 PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p99.9": 999, "max": 1000}  # in thousandths
 HOPS = ("requested", "relayed", "answered", "returned", "received")
 GET, END_TO_END = "get", "end_to_end"
@@ -32,19 +30,3 @@ def segments(intended: int, trail: Sequence[int]) -> dict[str, int]:
     """
     reached = {name: after - before for name, (before, after) in zip(HOPS, pairwise((intended, *trail)), strict=True)}
     return {**reached, END_TO_END: trail[-1] - intended}
-
-
-def by_stage(records: Iterable[Record], trails: dict[str, tuple[int, ...]]) -> dict[str, list[int]]:
-    """Return the raw latencies in microseconds of the GET, each hop and end to end, of the accepted requests.
-
-    `trails` has the five times of every check that came back; a check without one counts in the GET only.
-    """
-    stages: dict[str, list[int]] = {name: [] for name in (GET, *HOPS, END_TO_END)}
-    for record in records:
-        if record.outcome is not Outcome.ACCEPTED or record.latency is None:
-            continue
-        stages[GET].append(record.latency)
-        if trail := trails.get(record.id or ""):
-            for name, value in segments(record.intended, trail).items():
-                stages[name].append(value)
-    return stages

@@ -150,8 +150,7 @@ class Generator:
         for number in range(model.requests):
             if number and self._stop.wait((intended - self._clock.now()) / 1e6):
                 return
-            record = self._client.attempt(intended)
-            self._done.append(record)
+            self._attempt(intended)
             intended = self._clock.now() + round(model.pause * 1e6)
 
     def _dispatch(self, model: Open) -> None:
@@ -172,9 +171,12 @@ class Generator:
 
     def _serve(self, jobs: "queue.SimpleQueue[int | None]", idle: threading.Semaphore) -> None:
         while (intended := jobs.get()) is not None:
-            if not self._stop.is_set():
-                self._done.append(self._client.attempt(intended))
+            self._attempt(intended)
             idle.release()
+
+    def _attempt(self, intended: int) -> None:
+        if record := self._client.attempt(intended, self._stop.is_set):
+            self._done.append(record)
 
 
 class Tally:

@@ -149,6 +149,21 @@ def test_a_load_that_is_stopped_ends_after_what_is_under_way(model: Closed | Ope
     assert 20 <= len(records) == stub.served < model.planned
 
 
+def test_what_waits_for_a_connection_when_a_load_is_stopped_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "sockets_allowed", lambda: 2)
+    with serving("hang") as stub:
+        generator = Generator(stub.url, Closed(20, 1, 0), timeout=1)
+        made: list[Record] = []
+
+        def collect(new: list[Record]) -> None:
+            made.extend(new)
+            if stub.served >= 2:
+                generator.stop()
+
+        generator.run(collect)
+    assert len(made) == stub.served < 20
+
+
 def test_a_defect_of_the_generator_is_raised_and_not_counted_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError

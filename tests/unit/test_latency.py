@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimento.latency import END_TO_END, GET, HOPS, by_stage, percentile, percentiles, segments
-from experimento.records import Outcome, Record
+from experimento.latency import END_TO_END, HOPS, percentile, percentiles, segments
 
 TRAIL = (1_100, 1_300, 1_600, 2_000, 2_500)
 
@@ -46,16 +45,3 @@ def test_the_hops_add_up_to_the_end_to_end_time() -> None:
         "end_to_end": 1_500,
     }
     assert sum(parts[hop] for hop in HOPS) == parts[END_TO_END]
-
-
-def test_only_accepted_requests_have_latencies_and_only_those_that_came_back_have_hops() -> None:
-    records = [
-        Record("a", 1_000, 1_010, 1_200, Outcome.ACCEPTED, 200),
-        Record("b", 2_000, 2_010, 2_300, Outcome.ACCEPTED, 200),
-        Record("c", 3_000, 3_010, 3_300, Outcome.REFUSED, 503),
-        Record(None, 4_000, None, 4_300, Outcome.FAILED, None),
-    ]
-    stages = by_stage(records, {"a": TRAIL, "c": TRAIL})
-    assert stages[GET] == [200, 300]
-    assert stages[END_TO_END] == [1_500]
-    assert all(len(stages[hop]) == 1 for hop in HOPS)
