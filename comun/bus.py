@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,11 +12,12 @@ from celery import Celery, Task, signals
 from celery.worker import state as worker_state
 from celery.worker.consumer import Consumer
 from kombu.entity import Exchange, Queue
+from kombu.exceptions import KombuError
 
 from comun import heartbeat, store
 from comun.clock import Clock
 from comun.dead_letters import DeadLetters
-from comun.errors import MalformedMessage, SuiteError
+from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
 from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
 from comun.settings import Settings
 
@@ -37,6 +39,7 @@ CELERY_OPTIONS: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,  # never give up
     "task_publish_retry_policy": {"max_retries": None, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
+    "broker_transport": "comun.transport:Transport",
     "broker_transport_options": {
         "visibility_timeout": 60,  # seconds until a dead worker's messages come back; the outbox is quicker
         "unacked_restore_interval": 5,
@@ -152,12 +155,11 @@ class Bus:
     def send(self, route: Route, checks: Sequence[Check], log_as: Hop) -> None:
         """Send a batch on its way and its events to the log; waits for the broker for as long as it is away."""
         wire = encode(checks)
-        self._publish(Route.WRITE_LOG, (int(log_as), wire))
-        self._publish(route, (wire,))
+        self._publish((route, (wire,)), (Route.WRITE_LOG, (int(log_as), wire)))
 
     def log(self, hop: Hop, checks: Sequence[Check]) -> None:
         """Send a batch's events to the log."""
-        self._publish(Route.WRITE_LOG, (int(hop), encode(checks)))
+        self._publish((Route.WRITE_LOG, (int(hop), encode(checks))))
 
     def bury(self, **letter: Any) -> None:
         """Put a message among the dead letters, waiting for the store if need be."""
@@ -182,9 +184,21 @@ class Bus:
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _publish(self, route: Route, args: tuple[Any, ...]) -> None:
-        # argsrepr: Celery would otherwise spend a millisecond on a text of the arguments that nobody reads.
-        self.celery.send_task(route.task, args=args, queue=route.queue, argsrepr="…", kwargsrepr="{}")
+    def _publish(self, *messages: tuple[Route, tuple[Any, ...]]) -> None:
+        """Publish messages with one round trip, again until it is sure that all are there."""
+        self.insist(lambda: self._publish_once(messages))
+
+    def _publish_once(self, messages: Sequence[tuple[Route, tuple[Any, ...]]]) -> None:
+        with _translated(), self.celery.producer_pool.acquire(block=True) as producer, producer.batch():
+            for route, args in messages:
+                self.celery.send_task(
+                    route.task,
+                    args=args,
+                    queue=route.queue,
+                    producer=producer,
+                    argsrepr="…",  # Celery would otherwise spend a millisecond on a text that nobody reads
+                    kwargsrepr="{}",
+                )
 
     def when_ready(self, action: Callable[[], object]) -> None:
         """Have `action` called once in the worker's main process when it starts consuming."""
@@ -205,3 +219,12 @@ class Bus:
 
     def _beat(self) -> None:
         heartbeat.start(self.store, self._role, lambda: sum(worker_state.total_count.values()) + self._retries)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        with store.translated():
+            yield
+    except (KombuError, OSError) as exc:
+        raise StoreUnavailable(f"el broker no responde: {exc}") from exc
