@@ -75,6 +75,7 @@ class AppendedFile:
 
     def _begin(self) -> Committed:
         """Take the file as it is for somebody's; ours starts after it, on a line of its own."""
+        self._block.unlink(missing_ok=True)  # it was meant for another file
         with self.path.open("ab") as file:
             found = os.fstat(file.fileno())
             size = found.st_size

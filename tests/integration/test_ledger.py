@@ -68,7 +68,9 @@ def test_a_row_holds_the_hops_the_status_the_times_and_the_number_of_the_answers
     receive(ledger, 7, 3)
     times = dict(zip(("t2", "t3", "t4", "t5"), told_by(Hop.RECEIVED, 3).trail[1:], strict=True))
     assert row(tmp_path, 3) == {"hops": 0b11111, "status": 0, **times, "t6": None, "line": 1, "archived": 0}
-    assert committed(tmp_path, ANSWERS) == {"base": 0, "length": (tmp_path / ANSWERS).stat().st_size, "lines": 2}
+    found = (tmp_path / ANSWERS).stat()
+    mark = {"device": found.st_dev, "inode": found.st_ino, "base": 0, "length": found.st_size, "lines": 2}
+    assert committed(tmp_path, ANSWERS) == mark
 
 
 @pytest.mark.parametrize("again", [hop for hop in Hop if hop <= Hop.RECEIVED])
@@ -375,6 +377,17 @@ def test_a_copy_of_our_own_last_lines_is_the_persons_too(ledger: Ledger, tmp_pat
     assert aside(tmp_path, name) == [copied]
     assert sorted(read_lines(tmp_path / LOGS)) == lines_of(1, 2)
     assert read_lines(tmp_path / ANSWERS) == statuses_of(1, 2)
+
+
+def test_the_block_of_an_older_file_says_nothing_of_the_new_one(ledger: Ledger, tmp_path: Path) -> None:
+    receive(ledger, 1)
+    copied = (tmp_path / ANSWERS).read_bytes()
+    (tmp_path / ANSWERS).unlink()
+    receive(ledger, 1)  # nothing to write, but the file is there again
+    (tmp_path / ANSWERS).write_bytes(copied)
+    receive(ledger, 2)
+    assert aside(tmp_path, ANSWERS) == [copied]
+    assert read_lines(tmp_path / ANSWERS) == statuses_of(2)
 
 
 def test_a_note_behind_what_a_killed_writer_left_is_kept(ledger: Ledger, tmp_path: Path) -> None:

@@ -1,0 +1,270 @@
+"""Any order of deliveries, redeliveries, crashes, restarts and people's doings: each event is one line, for ever."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from comun.messages import Hop
+from log_manager import ledger as ledger_module
+from log_manager.files import AppendedFile, Committed
+from log_manager.ledger import Ledger
+from log_manager.lines import bit
+from tests.helpers_ledger import FILES, committed, line_of, row, status_of, told_by
+
+LOGS, ANSWERS = FILES
+NUMBERS = range(6)  # few checks, so that they meet often
+WRITERS = st.integers(0, 1)  # two worker processes on one directory
+BATCHES = st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4)
+# Where a writer is killed: in which step, on which file, and how much of the block had reached the file then.
+CRASHES = st.none() | st.tuples(
+    st.sampled_from(["before settling", "after settling", "appending", "after the commit"]),
+    st.sampled_from(FILES),
+    st.integers(0, 700),
+)
+Crash = tuple[str, str, int] | None
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+class MortalFile(AppendedFile):
+    """A file whose writer can be killed in the middle of it."""
+
+    crash: Crash = None
+
+    def _dies(self, step: str) -> bool:
+        return self.crash is not None and self.crash[:2] == (step, self.path.name)
+
+    def settle(self, known: Committed | None) -> tuple[Committed, bool]:
+        if self._dies("before settling"):
+            raise Killed
+        result = super().settle(known)
+        if self._dies("after settling"):
+            raise Killed
+        return result
+
+    def append(self, known: Committed, block: str) -> Committed:
+        result = super().append(known, block)
+        if self._dies("appending"):
+            assert self.crash is not None
+            os.truncate(self.path, min(known.length + self.crash[2], result.length))
+            raise Killed
+        return result
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """The model: which events each check has had, what people added, and what older files held."""
+
+    @initialize()
+    def start(self) -> None:
+        self.patch = mock.patch.object(ledger_module, "AppendedFile", MortalFile)
+        self.patch.start()
+        self.scratch = tempfile.TemporaryDirectory()
+        self.directory = Path(self.scratch.name)
+        self.writers = [Ledger(self.directory) for _ in range(2)]
+        self.events: set[tuple[int, Hop]] = set()
+        self.answers: list[str] = []
+        self.plain: set[str] = set()
+        self.older: dict[str, list[str]] = {name: [] for name in FILES}  # lines that stand in no current file
+        self.theirs: dict[str, list[bytes]] = {name: [] for name in FILES}  # what people added and did not destroy
+        self.appended: set[str] = set()  # files to which people added anything, ever
+        self.copied: set[str] = set()  # those to which it was a copy of what stood there
+        self.left: set[str] = set()  # files that people changed and no writer has looked at since
+        self.copies = 0  # files that people rotated
+
+    # --- the log manager
+
+    @rule(writer=WRITERS, hop=st.sampled_from(Hop), numbers=BATCHES, crash=CRASHES)
+    def deliver(self, writer: int, hop: Hop, numbers: list[int], crash: Crash) -> None:
+        batch = [told_by(hop, number) for number in numbers]
+        if self._survives(writer, lambda ledger: ledger.record(hop, batch), crash):
+            for number in numbers:
+                self._happened(number, hop)
+
+    @rule(writer=WRITERS, task_id=st.sampled_from(["a", "b", "c"]), crash=CRASHES)
+    def deliver_plain(self, writer: int, task_id: str, crash: Crash) -> None:
+        line = f"[2026-01-02 03:04:05.000006] - Otro - tarea {task_id} ñ"
+        if self._survives(writer, lambda ledger: ledger.record_plain(task_id, line + "\n"), crash):
+            self.plain.add(line)
+
+    @rule(writer=WRITERS)
+    def restart(self, writer: int) -> None:
+        self.writers[writer].close()
+        self.writers[writer] = Ledger(self.directory)
+
+    # --- people
+
+    @rule(name=st.sampled_from(FILES))
+    def rotate(self, name: str) -> None:
+        if (path := self.directory / name).exists():
+            self._leave_behind(name)
+            self.copies += 1
+            path.rename(self.directory / f"{name}.{self.copies}")
+
+    @rule(name=st.sampled_from(FILES))
+    def delete(self, name: str) -> None:
+        if (path := self.directory / name).exists():
+            self._leave_behind(name)
+            self._destroyed(name)
+            path.unlink()
+
+    @rule(name=st.sampled_from(FILES), share=st.floats(0, 0.99))
+    def cut(self, name: str, share: float) -> None:
+        path = self.directory / name
+        if path.exists() and (length := committed(self.directory, name)["length"]):
+            self._leave_behind(name)
+            self._destroyed(name)
+            # At least two bytes: the end of the last line alone is put back.
+            os.truncate(path, max(0, min(int(length * share), length - 2)))
+
+    @rule(name=st.sampled_from(FILES), text=st.sampled_from(["una nota\n", "sin fin de línea", "[", "copy"]))
+    def append(self, name: str, text: str) -> None:
+        path = self.directory / name
+        if (
+            path.exists() and name not in self.left
+        ):  # cut and filled up again between two looks is beyond what can be noticed
+            added = path.read_bytes()[-60:] if text == "copy" else text.encode()
+            if text == "copy":
+                self.copied.add(name)
+            with path.open("ab") as file:
+                file.write(added)
+            self.theirs[name].append(added)
+            self.appended.add(name)
+
+    @rule(name=st.sampled_from(FILES), share=st.floats(0, 1), text=st.sampled_from(["una nota\n", "x" * 300]))
+    def edit(self, name: str, share: float, text: str) -> None:
+        path, mark = self.directory / name, committed(self.directory, name)
+        length = mark["length"]
+        if not path.exists() or mark["base"] == length or path.stat().st_size != length or name in self.left:
+            return  # behind what a killed writer left, an edit would keep it for ever
+        data = path.read_bytes()
+        place = int(mark["base"] + share * (length - 2 - mark["base"]))
+        edited = data[:place] + text.encode() + data[place:]
+        if edited[length - 1 : length] == b"\n":
+            return  # it looks like lines that were added at the end, and those are kept aside
+        self._leave_behind(name)
+        path.write_bytes(edited)
+        self.theirs[name].append(text.encode())
+
+    # --- what must hold
+
+    def teardown(self) -> None:
+        if not hasattr(self, "writers"):
+            return
+        try:
+            self.restart(0)
+            self.writers[0].record(Hop.REQUESTED, [])  # both files are brought to their committed length
+            self._check_lines()
+            self._check_rows()
+            self._check_theirs()
+            for name in FILES:
+                self._check_what_is_before(name)
+        finally:
+            for writer in self.writers:
+                writer.close()
+            self.patch.stop()
+            self.scratch.cleanup()
+
+    def _check_lines(self) -> None:
+        logs = self.older[LOGS] + self._ours(LOGS)
+        assert Counter(logs) == Counter([line_of(number, hop) for number, hop in self.events] + sorted(self.plain))
+        assert self.older[ANSWERS] + self._ours(ANSWERS) == self.answers  # in the order of their commits
+
+    def _check_rows(self) -> None:
+        logs, answers = self._ours(LOGS), self._ours(ANSWERS)
+        numbers: list[int] = []
+        for number in {number for number, _ in self.events}:
+            found = row(self.directory, number)
+            hops = {hop for hop in Hop if (number, hop) in self.events}
+            assert found["hops"] == sum(map(bit, hops))
+            here = {hop for hop in hops if line_of(number, hop) in logs}
+            assert (found["archived"] or 0) & (found["hops"] or 0) == sum(map(bit, hops - here))
+            if found["line"] is not None:
+                assert answers[found["line"]] == status_of(number).text
+                numbers.append(found["line"])
+        assert sorted(numbers) == list(range(len(answers)))
+
+    def _check_theirs(self) -> None:
+        everything = b"\0".join(path.read_bytes() for path in self.directory.glob("*.txt*") if path.suffix != ".block")
+        for added in self.theirs[LOGS] + self.theirs[ANSWERS]:
+            assert added in everything
+        kept = {path.name.split(".ajeno-")[0] for path in self.directory.glob("*.ajeno-*")}
+        assert kept <= self.appended  # nothing of ours is taken for theirs
+
+    def _check_what_is_before(self, name: str) -> None:
+        """Lines of ours above the place where ours begin were committed in an older state of the file."""
+        path, base = self.directory / name, committed(self.directory, name)["base"]
+        before = Counter(path.read_bytes()[:base].decode(errors="replace").split("\n"))
+        ours = set(self.older[name]) | set(self._ours(name)) | self.plain
+        if name not in self.copied:
+            assert Counter({line: count for line, count in before.items() if line in ours}) <= Counter(self.older[name])
+
+    def _ours(self, name: str) -> list[str]:
+        """The lines of ours in a file: what is committed, after what was there before."""
+        path, mark = self.directory / name, committed(self.directory, name)
+        if not path.exists() or path.stat().st_size < mark["length"]:
+            return []
+        data = path.read_bytes()
+        assert mark["base"] == 0 or data[mark["base"] - 1 : mark["base"]] == b"\n"
+        block = data[mark["base"] : mark["length"]].decode()
+        assert block.endswith("\n") or not block
+        assert block.count("\n") == mark["lines"]
+        return block.split("\n")[:-1]
+
+    def _leave_behind(self, name: str) -> None:
+        """Note the lines of a file that is about to become an older one, once until the log manager looks again.
+
+        What a killed writer left behind the committed length goes with it: nobody can cut that any more.
+        """
+        if name not in self.left:
+            self.older[name] += self._ours(name)
+            self.left.add(name)
+
+    def _destroyed(self, name: str) -> None:
+        self.theirs[name].clear()
+
+    def _happened(self, number: int, hop: Hop) -> None:
+        had = {event for event in Hop if (number, event) in self.events}
+        if Hop.ABANDONED in had or (hop is Hop.ABANDONED and Hop.RECEIVED in had):
+            return
+        told = {Hop.REQUESTED, Hop.ABANDONED} if hop is Hop.ABANDONED else {event for event in Hop if event <= hop}
+        self.events |= {(number, event) for event in told}
+        if Hop.RECEIVED in told - had:
+            self.answers.append(status_of(number).text)
+
+    def _survives(self, writer: int, act: Callable[[Ledger], object], crash: Crash) -> bool:
+        """Act, perhaps until death; tell whether it was committed."""
+        ledger, late = self.writers[writer], crash is not None and crash[0] == "after the commit"
+        for file in ledger._files.values():
+            assert isinstance(file, MortalFile)
+            file.crash = crash
+        try:
+            act(ledger)
+        except Killed:
+            if crash is not None and crash[0] == "appending":
+                self.left.clear()
+            self.restart(writer)
+            return False
+        self.left.clear()
+        for file in ledger._files.values():
+            file.crash = None  # type: ignore[attr-defined]
+        if late:
+            self.restart(writer)  # before the message was acknowledged: it may well come again
+        return True
+
+
+TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine.settings = settings(
+    max_examples=300,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
