@@ -23,6 +23,8 @@ from comun.settings import Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+SMALL = 16  # checks; a batch up to this size tells the log of every hop as it happens
+LATER = (Hop.REQUESTED, Hop.ANSWERED, Hop.RETURNED)  # hops a larger batch tells of with the next one
 LONGEST_PAUSE = 2.0  # seconds between two tries of something the outside refuses for now
 
 CELERY_OPTIONS: dict[str, Any] = {
@@ -153,9 +155,14 @@ class Bus:
         return stamp(checks, self.clock.take(len(checks)))
 
     def send(self, route: Route, checks: Sequence[Check], log_as: Hop) -> None:
-        """Send a batch on its way and its events to the log; waits for the broker for as long as it is away."""
+        """Send a batch on its way and its events to the log; waits for the broker for as long as it is away.
+
+        A large batch tells the log of three hops less: their events are in the trail, and the log manager
+        writes them with the next that is told (decision 0007: 35 % of the CPU of a check).
+        """
         wire = encode(checks)
-        self._publish((route, (wire,)), (Route.WRITE_LOG, (int(log_as), wire)))
+        messages = [(route, (wire,)), (Route.WRITE_LOG, (int(log_as), wire))]
+        self._publish(*messages[: 1 if len(checks) > SMALL and log_as in LATER else 2])
 
     def log(self, hop: Hop, checks: Sequence[Check]) -> None:
         """Send a batch's events to the log."""
@@ -203,6 +210,11 @@ class Bus:
     def when_ready(self, action: Callable[[], object]) -> None:
         """Have `action` called once in the worker's main process when it starts consuming."""
         self._when_ready.append(action)
+
+    def is_busy(self) -> bool:
+        """Tell whether any message waits in any queue: an empty queue is a key that does not exist."""
+        with store.translated():
+            return bool(self.store.exists(*QUEUES))
 
     def waiting(self, *queues: str) -> list[int]:
         """Return how many messages wait in each queue, in one round trip. Raises StoreUnavailable."""

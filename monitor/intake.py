@@ -10,7 +10,7 @@ from collections.abc import Callable
 from comun.bus import Bus
 from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
 from comun.ids import new_id, requested_at
-from comun.messages import QUEUES, Hop, Route, requested
+from comun.messages import Hop, Route, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
 from monitor.tally import Tally
@@ -163,17 +163,18 @@ class Publisher:
                 log.exception("publishing failed; the checks are re-sent from the outbox")
 
     def _publish(self) -> None:
-        while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._queues_are_busy():
+        while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._is_busy():
             time.sleep(LOOK_AGAIN)
         self._wake.clear()
-        while self._pending:
-            ids = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
+        ids = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
+        if self._pending:
             self._since = time.monotonic()
-            self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
+            self._wake.set()
+        self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
 
-    def _queues_are_busy(self) -> bool:
+    def _is_busy(self) -> bool:
         try:
-            return any(self._bus.waiting(*QUEUES))
+            return self._bus.is_busy()
         except StoreUnavailable:
             return True
 

@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, request
@@ -57,6 +58,7 @@ def challenges() -> Iterable[WWWAuthenticate]:
     yield WWWAuthenticate("basic", {"realm": "monitor", "charset": "UTF-8"})
 
 
+@lru_cache(1024)  # the guard asks for every request
 def is_local(address: str | None) -> bool:
     """Tell whether a client is on this machine; one without an address came over a local socket."""
     if not address:
