@@ -1,12 +1,19 @@
 """What the tests of the log manager share: checks with known times, and what stands in its files."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from comun.ids import new_id, to_bytes
 from comun.messages import Check, Hop, Status
+from log_manager.ledger import Ledger
 from log_manager.lines import event_lines
 
+ROOT = Path(__file__).parents[1]
 START = 1_790_000_000_000_000  # 2026-09-21 14:13:20 UTC
 FILES = ("logs.txt", "call_center_status.txt")
 
@@ -50,19 +57,65 @@ def read_lines(path: Path) -> list[str]:
 
 def row(directory: Path, number: int) -> dict[str, int | None]:
     """What the ledger says of a check."""
-    with sqlite3.connect(f"file:{directory / 'ledger.sqlite3'}?mode=ro", uri=True) as db:
-        db.row_factory = sqlite3.Row
-        found = db.execute(
-            "SELECT * FROM checks WHERE id = ?", (to_bytes(told_by(Hop.REQUESTED, number).id),)
-        ).fetchone()
-    db.close()
-    return {name: found[name] for name in found.keys() if name != "id"}  # noqa: SIM118 a Row is no mapping
+    names = ("hops", "status", "t2", "t3", "t4", "t5", "t6", "line", "archived")
+    key = to_bytes(told_by(Hop.REQUESTED, number).id)
+    found = _one(directory / "ledger.sqlite3", f"SELECT {', '.join(names)} FROM checks WHERE id = ?", key)  # noqa: S608
+    assert found is not None
+    return dict(zip(names, found, strict=True))
 
 
 def committed(directory: Path, name: str) -> dict[str, int]:
     """What the ledger says of a file; all zero before its first line."""
-    with sqlite3.connect(f"file:{directory / 'ledger.sqlite3'}?mode=ro", uri=True) as db:
-        db.row_factory = sqlite3.Row
-        found = db.execute("SELECT * FROM files WHERE name = ?", (name,)).fetchone()
-    db.close()
-    return {key: found[key] for key in ("base", "length", "lines")} if found else {"base": 0, "length": 0, "lines": 0}
+    names = ("device", "inode", "base", "length", "lines")
+    path = directory / "ledger.sqlite3"
+    found = _one(path, f"SELECT {', '.join(names)} FROM files WHERE name = ?", name) if path.exists() else None  # noqa: S608
+    return dict(zip(names, found or (0,) * len(names), strict=True))
+
+
+def receive(ledger: Ledger, *numbers: int) -> None:
+    """Record that these checks have come back, which tells of all their events."""
+    ledger.record(Hop.RECEIVED, [told_by(Hop.RECEIVED, number) for number in numbers])
+
+
+def aside(directory: Path, name: str) -> list[bytes]:
+    """What was kept aside of a file, in order."""
+    return [path.read_bytes() for path in sorted(directory.glob(f"{name}.ajeno-*"))]
+
+
+_KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from comun.messages import Hop
+from log_manager.files import AppendedFile
+from log_manager.ledger import Ledger
+from tests.helpers_ledger import told_by
+
+directory, name, kept = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+append = AppendedFile.append
+
+def append_and_die(file, committed, block):
+    result = append(file, committed, block)
+    if file.path.name == name:
+        if kept >= 0:  # the kernel got only so much of the block
+            os.truncate(file.path, committed.length + kept)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+AppendedFile.append = append_and_die
+Ledger(directory).record(Hop.RECEIVED, [told_by(Hop.RECEIVED, n) for n in (1, 2)])
+"""
+
+
+def kill_a_writer(directory: Path, name: str, kept: int) -> None:
+    """Let another process record that checks 1 and 2 have come back, and die between append and commit.
+
+    It dies with `kept` bytes of its lines in the file of that name; -1: all of them.
+    """
+    argv = [sys.executable, "-c", _KILLED_WRITER, str(directory), name, str(kept)]
+    assert subprocess.run(argv, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+
+
+def _one(path: Path, query: str, key: object) -> tuple[Any, ...] | None:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        found: tuple[Any, ...] | None = db.execute(query, (key,)).fetchone()
+        return found

@@ -7,6 +7,7 @@ import pytest
 from comun.errors import SuiteError
 from experimento import broker as embedded
 from experimento.probes import Probes
+from log_manager.ledger import Ledger
 from tests.helpers import missing, wait_until
 
 
@@ -32,3 +33,11 @@ def broker_url(broker: embedded.Broker) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """The log manager's ledger and files in the test's own directory."""
+    ledger = Ledger(tmp_path)
+    yield ledger
+    ledger.close()
