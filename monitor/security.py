@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, request
-from werkzeug.datastructures import WWWAuthenticate
+from flask import Flask
+from werkzeug.datastructures import Authorization, WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
+
+from monitor.web import Wsgi, problem
 
 OPEN = "/health/"  # probes have no token
 HEADERS = [
@@ -22,30 +24,33 @@ HEADERS = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
 ]
 
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
 
 def protect(app: Flask, *, token: str, allow_public: bool) -> None:
     """Ask every request but health for the token; without one, let only this machine in unless told otherwise.
 
     The address is looked at for each request because `flask run --host` does not tell where it listens.
     """
-    app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    inner: Wsgi = app.wsgi_app
 
-    @app.before_request
-    def guard() -> None:
-        if request.path.startswith(OPEN):
-            return
+    def guard(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(OPEN):
+            return inner(environ, start_response)
         if token:
-            if not knows(token):
-                raise Unauthorized("Hace falta el token del monitor.", www_authenticate=list(challenges()))
-        elif not allow_public and not is_local(request.remote_addr):
-            raise Forbidden("Sin MONITOR_TOKEN el monitor solo atiende a esta máquina.")
+            if not knows(token, environ.get("HTTP_AUTHORIZATION")):
+                refusal = Unauthorized("Hace falta el token del monitor.", www_authenticate=list(challenges()))
+                return problem(refusal)(environ, start_response)
+        elif not allow_public and not is_local(environ.get("REMOTE_ADDR")):
+            return problem(Forbidden("Sin MONITOR_TOKEN el monitor solo atiende a esta máquina."))(
+                environ, start_response
+            )
+        return inner(environ, start_response)
+
+    app.wsgi_app = with_headers(guard)  # type: ignore[assignment, method-assign]
 
 
-def knows(token: str) -> bool:
-    """Tell whether the request has the token: as Bearer, or as the password of Basic, which browsers can ask for."""
-    given = request.authorization
+def knows(token: str, authorization: str | None) -> bool:
+    """Tell whether a request has the token: as Bearer, or as the password of Basic, which browsers can ask for."""
+    given = Authorization.from_header(authorization)
     secret = None
     if given is not None:
         secret = {"bearer": given.token, "basic": given.password}.get(given.type)

@@ -3,11 +3,11 @@
 import logging
 import math
 import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, json, jsonify, request
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from comun.errors import AcceptanceUncertain, MalformedMessage, StoreUnavailable, SuiteError
@@ -20,6 +20,7 @@ from monitor.results import Results
 
 log = logging.getLogger(__name__)
 LONGEST_WAIT = 30.0  # seconds
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ACCEPTED = Hop.REQUESTED.message()
 _DETAILS = {
     404: "No existe esa dirección.",
@@ -36,8 +37,9 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
     def request_check() -> Response:
         wait = _wait_asked_for()
         check_id = intake.accept()
-        if wait is None:
-            return _accepted(check_id)
+        if wait is None:  # HEAD; a plain GET does not come here
+            body, headers = _accepted(check_id)
+            return Response(body, headers=headers)
         return _answer(check_id, wait_for(results, check_id, wait))
 
     @app.get("/status/<check_id>")
@@ -68,6 +70,7 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
         return jsonify(ok=["proceso", "broker"], failing={})
 
     app.register_error_handler(Exception, problem)
+    app.wsgi_app = accepting(app.wsgi_app, intake)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -90,7 +93,7 @@ def problem(error: Exception) -> Response:
     elif isinstance(error, SuiteError) and error.retry_after is not None:
         code, title, detail, retry_after = 503, "Service Unavailable", str(error), error.retry_after
     else:
-        log.error("unexpected error path=%s", request.path, exc_info=error)
+        log.error("unexpected error", exc_info=error)
         code, title, detail = 500, "Internal Server Error", "Error inesperado; consta en el registro del servidor."
     body = {"type": "about:blank", "title": title, "status": code, "detail": detail}
     if isinstance(error, AcceptanceUncertain):
@@ -103,19 +106,29 @@ def problem(error: Exception) -> Response:
     return response
 
 
-class _Plain(Response):
-    """A response whose headers need no rework: Werkzeug's costs 25 µs of the 90 a check takes here (decision 0007)."""
+def accepting(wsgi: Wsgi, intake: Intake) -> Wsgi:
+    """Answer a plain `GET /status` before Flask is asked; everything else is Flask's.
 
-    def get_wsgi_headers(self, environ: object) -> Headers:
-        """Return the headers as they are."""
-        return self.headers
+    Through Flask the whole way takes twice the CPU: measured 4,400 checks/s against 8,200 (decision 0007).
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/status" or environ.get("QUERY_STRING") or environ["REQUEST_METHOD"] != "GET":
+            return wsgi(environ, start_response)
+        try:
+            body, headers = _accepted(intake.accept())
+        except Exception as exc:  # noqa: BLE001 what Flask's error handler is for its routes
+            return problem(exc)(environ, start_response)
+        start_response("200 OK", headers)
+        return [body]
+
+    return answer
 
 
-def _accepted(check_id: str) -> Response:
+def _accepted(check_id: str) -> tuple[bytes, list[tuple[str, str]]]:
     body = f'{{"status":"{ACCEPTED}","id":"{check_id}"}}\n'.encode()
     length, location = str(len(body)), f"/status/{check_id}"
-    headers = [("Content-Type", "application/json"), ("Content-Length", length), ("Location", location)]
-    return _Plain(body, 200, headers)
+    return body, [("Content-Type", "application/json"), ("Content-Length", length), ("Location", location)]
 
 
 def _answer(check_id: str, check: Check | None) -> Response:
