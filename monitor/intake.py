@@ -32,7 +32,7 @@ class _Group:
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.done = threading.Event()
-        self.error: Exception | None = None
+        self.error: Exception | None = StoreUnavailable("la escritura se interrumpió")  # until it has succeeded
 
 
 class Intake:
@@ -89,9 +89,10 @@ class Intake:
             try:
                 self._size = retry_until(deadline, lambda: self._outbox.add(group.ids, due))
                 self._size_at = time.monotonic()
+                group.error = None
             except StoreUnavailable as exc:
                 group.error = exc
-            except Exception as exc:  # whatever happens, nobody may take a failed write for a success
+            except Exception as exc:
                 log.exception("writing to the outbox failed")
                 group.error = exc
             finally:
@@ -170,7 +171,8 @@ class Publisher:
         if self._pending:
             self._since = time.monotonic()
             self._wake.set()
-        self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
+        if ids:  # none if they were taken before this thread was woken for them
+            self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
 
     def _is_busy(self) -> bool:
         try:

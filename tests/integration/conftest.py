@@ -9,6 +9,7 @@ from experimento import broker as embedded
 from experimento.probes import Probes
 from log_manager.ledger import Ledger
 from tests.helpers import missing, wait_until
+from tests.helpers_broker import BrokerProcess
 
 
 @pytest.fixture
@@ -33,6 +34,17 @@ def broker_url(broker: embedded.Broker) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def broker_process(broker: embedded.Broker) -> Iterator[BrokerProcess]:
+    """A real broker that runs and that the test may kill, start again and freeze."""
+    process = BrokerProcess(broker)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.kill()
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""A real broker whose life a test decides about, and what waits in it."""
+
+import base64
+import json
+import signal
+import subprocess
+from typing import Any, cast
+
+import redis
+
+from comun import store
+from experimento.broker import Broker
+from experimento.probes import Probes
+from tests.helpers import wait_until
+
+
+class BrokerProcess:
+    """Starts, kills and freezes the server that a `Broker` describes."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = broker.url
+        self.client: redis.Redis = store.connect(broker.url)
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._broker.argv, stdout=subprocess.DEVNULL)
+        wait_until(Probes(self.url, "").broker_answers, timeout=20)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def sent(self, queue: str) -> list[list[Any]]:
+        """The arguments of the messages that wait in a queue, oldest first."""
+        raw = cast("list[str]", self.client.lrange(queue, 0, -1))
+        return [json.loads(base64.b64decode(json.loads(text)["body"]))[0] for text in reversed(raw)]

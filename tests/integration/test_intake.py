@@ -1,0 +1,251 @@
+"""Accepting checks against a real broker that is there, slow, frozen or gone."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
+
+import pytest
+
+from comun.bus import Bus
+from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
+from comun.ids import new_id
+from comun.messages import QUEUES, Hop, requested
+from comun.outbox import Outbox
+from comun.settings import Settings
+from monitor.intake import Intake, Publisher
+from monitor.tally import Tally
+from tests.helpers import wait_until
+from tests.helpers_broker import BrokerProcess
+
+Accepts = Callable[..., "Stand"]
+
+
+class Notes:
+    """A tally that remembers."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.turned_away: list[str] = []
+
+    def accepted(self, ids: Iterable[str]) -> None:
+        self.taken += ids
+
+    def refused(self, ids: Iterable[str]) -> None:
+        self.turned_away += ids
+
+
+class WatchedOutbox(Outbox):
+    """An outbox whose writes a test counts, holds up or breaks."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus.store)
+        self.writes: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.breaks_with: BaseException | None = None
+
+    def add(self, ids: Iterable[str], due: int) -> int:
+        ids = list(ids)
+        self.writes.append(len(ids))
+        assert self.gate.wait(30)
+        if self.breaks_with is not None:
+            raise self.breaks_with
+        return super().add(ids, due)
+
+
+class Stand:
+    """An intake with all that it works with."""
+
+    def __init__(self, broker: BrokerProcess, threads: ThreadPoolExecutor, **settings: float) -> None:
+        self.broker = broker
+        self.settings = Settings(broker_url=broker.url, **settings)  # type: ignore[arg-type]
+        self.bus = Bus(self.settings, "monitor")
+        self.outbox = WatchedOutbox(self.bus)
+        self.tally = Notes()
+        self.intake = Intake(self.settings, self.bus, self.outbox, cast(Tally, self.tally))
+        self._threads = threads
+
+    def accept_soon(self) -> Future[str]:
+        return self._threads.submit(self.intake.accept)
+
+    def accept_in_two_groups(self, followers: int) -> list[Future[str]]:
+        """Hold up the write of a first request while others come, which then share the next one."""
+        self.outbox.gate.clear()
+        first = self.accept_soon()
+        wait_until(lambda: len(self.outbox.writes) == 1, timeout=20)
+        others = [self.accept_soon() for _ in range(followers)]
+        wait_until(lambda: len(self.intake._open.ids) == followers, timeout=20)
+        self.outbox.gate.set()
+        return [first, *others]
+
+
+@pytest.fixture
+def stand(broker_process: BrokerProcess) -> Iterator[Accepts]:
+    with ThreadPoolExecutor(64) as threads:
+        yield lambda **settings: Stand(broker_process, threads, **settings)
+
+
+def test_an_accepted_check_is_in_the_outbox_and_on_its_way(stand: Accepts) -> None:
+    here = stand(resend_grace=3.0)
+    check_id = here.intake.accept()
+    assert here.outbox.all_ids() == [check_id]
+    assert here.tally.taken == [check_id]
+    wait_until(lambda: here.broker.sent("logs"), timeout=20)
+    assert here.broker.sent("platform") == [[[[check_id, None]]]]
+    assert here.broker.sent("logs") == [[Hop.REQUESTED, [[check_id, None]]]]
+
+
+def test_its_first_attempt_is_due_after_the_grace_period(stand: Accepts) -> None:
+    here = stand(resend_grace=3.0)
+    check_id = here.intake.accept()
+    (check,) = requested([check_id])
+    assert here.outbox.due(check.trail[0] + 2_999_999, 10) == []
+    assert [pending.id for pending in here.outbox.due(check.trail[0] + 3_000_000, 10)] == [check_id]
+
+
+def test_requests_that_come_during_a_write_share_the_next_one(stand: Accepts) -> None:
+    here = stand()
+    ids = [future.result(20) for future in here.accept_in_two_groups(followers=40)]
+    assert here.outbox.writes == [1, 40]
+    assert sorted(here.outbox.all_ids()) == sorted(ids)
+    assert len(set(ids)) == 41
+
+
+def test_a_request_alone_waits_for_nobody(stand: Accepts) -> None:
+    here = stand()
+    for _ in range(3):
+        here.intake.accept()
+    assert here.outbox.writes == [1, 1, 1]
+
+
+def test_a_broker_that_is_away_for_less_than_the_budget_costs_time_and_nothing_else(stand: Accepts) -> None:
+    here = stand(accept_timeout=60.0)
+    here.broker.kill()
+    waiting = [here.accept_soon() for _ in range(5)]
+    wait_until(lambda: len(here.outbox.writes) >= 3, timeout=20)  # it was tried more than once
+    assert not any(future.done() for future in waiting)
+    here.broker.start()
+    ids = [future.result(60) for future in waiting]
+    assert sorted(here.outbox.all_ids()) == sorted(ids)
+    sent = lambda: {entry[0] for (batch,) in here.broker.sent("platform") for entry in batch}  # noqa: E731
+    wait_until(lambda: sent() == set(ids), timeout=20)
+
+
+def test_a_broker_that_is_away_for_longer_is_an_error_that_says_when_to_come_back(stand: Accepts) -> None:
+    here = stand(accept_timeout=0.3)
+    here.broker.kill()
+    with pytest.raises(StoreUnavailable) as caught:
+        here.intake.accept()
+    assert isinstance(caught.value, AcceptanceUncertain)
+    assert caught.value.retry_after
+    assert here.tally.turned_away == [caught.value.check_id]
+    here.broker.start()
+    assert here.outbox.all_ids() == []
+    here.intake.accept()  # and the next one is welcome
+
+
+def test_a_frozen_broker_is_not_waited_for_beyond_the_budget(stand: Accepts) -> None:
+    here = stand(accept_timeout=0.3)
+    here.intake.accept()
+    here.broker.freeze()
+    try:
+        with pytest.raises(AcceptanceUncertain) as caught:
+            here.intake.accept()
+    finally:
+        here.broker.thaw()
+    # It may have read the write before it froze: the check is there once or not at all.
+    wait_until(lambda: here.outbox.size() in (1, 2), timeout=20)
+    assert here.outbox.all_ids().count(caught.value.check_id) <= 1
+    assert caught.value.check_id not in here.tally.taken
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("fuera"), RuntimeError("a defect"), MemoryError(), SystemExit()])
+def test_a_group_whose_write_failed_looks_accepted_to_none_of_its_requests(
+    stand: Accepts, error: BaseException
+) -> None:
+    here = stand(accept_timeout=0.1)
+    here.outbox.breaks_with = error
+    futures = here.accept_in_two_groups(followers=10)
+    errors = [future.exception(20) for future in futures]
+    assert all(isinstance(each, SuiteError | type(error)) for each in errors)
+    assert sum(isinstance(each, AcceptanceUncertain) for each in errors) >= 9  # all but the two that wrote
+    assert here.tally.taken == []
+    here.outbox.breaks_with = None
+    check_id = here.intake.accept()
+    assert here.outbox.all_ids() == [check_id]
+    wait_until(lambda: here.broker.sent("platform") == [[[[check_id, None]]]], timeout=20)
+
+
+def test_beyond_the_limit_of_checks_in_flight_newcomers_are_refused_at_once(stand: Accepts) -> None:
+    here = stand(max_in_flight=3)
+    ids = [here.intake.accept() for _ in range(3)]
+    with pytest.raises(Overloaded, match="hay 3 consultas en curso, el máximo es 3") as caught:
+        here.intake.accept()
+    assert caught.value.retry_after
+    assert here.outbox.size() == 3
+    assert len(here.tally.turned_away) == 1
+    here.outbox.finish(ids[:1])
+
+    def accepts_again() -> bool:
+        try:
+            return bool(here.intake.accept())
+        except Overloaded:
+            return False
+
+    wait_until(accepts_again, timeout=20)
+
+
+class Looks(Bus):
+    """A bus that counts how often the publisher looked at the queues."""
+
+    count = 0
+
+    def is_busy(self) -> bool:
+        self.count += 1
+        return super().is_busy()
+
+
+def made_ids(count: int) -> list[str]:
+    return [new_id(1_790_000_000_000_000 + n, n) for n in range(count)]
+
+
+@pytest.fixture
+def bus(broker_process: BrokerProcess) -> Looks:
+    return Looks(Settings(broker_url=broker_process.url), "monitor")
+
+
+@pytest.mark.parametrize("busy", QUEUES)
+def test_what_gathers_while_any_queue_is_busy_goes_as_one_message(
+    bus: Looks, broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    monkeypatch.setattr("monitor.intake.HOLD", 60.0)
+    broker_process.client.lpush(busy, "somebody's message")
+    publisher, ids = Publisher(bus), made_ids(5)
+    for check_id in ids:
+        publisher.put([check_id])
+        seen = bus.count
+        wait_until(lambda seen=seen: bus.count > seen, timeout=20)  # type: ignore[misc]
+    broker_process.client.delete(busy)
+    wait_until(lambda: broker_process.sent("platform"), timeout=20)
+    assert broker_process.sent("platform") == [[[[check_id, None] for check_id in ids]]]
+
+
+def test_nothing_is_held_back_for_long(bus: Looks, broker_process: BrokerProcess) -> None:
+    broker_process.client.lpush("monitor", "somebody's message that nobody takes")
+    Publisher(bus).put(made_ids(2))
+    wait_until(lambda: broker_process.sent("platform"), timeout=20)
+
+
+def test_no_message_is_larger_than_a_batch_may_be_and_none_is_empty(
+    bus: Looks, broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.intake.HOLD", 0.0)
+    publisher, ids = Publisher(bus), made_ids(2_500)
+    publisher.put(ids)
+    wait_until(lambda: len(broker_process.sent("platform")) == 3, timeout=20)
+    publisher.put([])  # as when the publisher took the ids before it was woken for them
+    wait_until(lambda: not publisher._wake.is_set(), timeout=20)
+    publisher.put(made_ids(1))
+    wait_until(lambda: len(broker_process.sent("platform")) >= 4, timeout=20)
+    assert [len(batch) for (batch,) in broker_process.sent("platform")] == [1_000, 1_000, 500, 1]
