@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 BATCH = 1_000  # checks in one message at the most
 HOLD = 0.25  # seconds a check is held back at the most while any queue is not empty
 LOOK_AGAIN = 0.005  # seconds between two looks at queues that are not empty
-CROWDED = 3_000  # checks in flight beyond which newcomers are held back: half a second's worth at full speed
+CROWDED = 2_000  # checks in flight beyond which newcomers are held back: a third of a second at full speed
 HOLD_BACK = 0.25  # seconds a group is held back at the most
 SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
 
