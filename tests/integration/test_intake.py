@@ -66,6 +66,10 @@ class Stand:
         self.intake = Intake(self.settings, self.bus, self.outbox, cast(Tally, self.tally))
         self._threads = threads
 
+    def sent_ids(self) -> set[str]:
+        """The ids on their way to the platform."""
+        return {entry[0] for (batch,) in self.broker.sent("platform") for entry in batch}
+
     def accept_soon(self) -> Future[str]:
         return self._threads.submit(self.intake.accept)
 
@@ -82,8 +86,16 @@ class Stand:
 
 @pytest.fixture
 def stand(broker_process: BrokerProcess) -> Iterator[Accepts]:
+    made: list[Stand] = []
+
+    def make(**settings: float) -> Stand:
+        made.append(Stand(broker_process, threads, **settings))
+        return made[-1]
+
     with ThreadPoolExecutor(64) as threads:
-        yield lambda **settings: Stand(broker_process, threads, **settings)
+        yield make
+    for each in made:  # whatever a test was about, all that was accepted is sent
+        wait_until(lambda each=each: set(each.tally.taken) <= each.sent_ids(), timeout=20)  # type: ignore[misc]
 
 
 def test_an_accepted_check_is_in_the_outbox_and_on_its_way(stand: Accepts) -> None:
@@ -128,8 +140,6 @@ def test_a_broker_that_is_away_for_less_than_the_budget_costs_time_and_nothing_e
     here.broker.start()
     ids = [future.result(60) for future in waiting]
     assert sorted(here.outbox.all_ids()) == sorted(ids)
-    sent = lambda: {entry[0] for (batch,) in here.broker.sent("platform") for entry in batch}  # noqa: E731
-    wait_until(lambda: sent() == set(ids), timeout=20)
 
 
 def test_a_broker_that_is_away_for_longer_is_an_error_that_says_when_to_come_back(stand: Accepts) -> None:
