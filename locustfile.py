@@ -27,13 +27,14 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from comun.clock import Clock
 from comun.settings import Settings
-from experimento import records, report
-from experimento.client import read_answer, status_url
-from experimento.descriptors import sockets_allowed
 from experimento.exits import Exit
-from experimento.progress import make_console
-from experimento.records import RUNS, Outcome, Record
-from experimento.run import conclude
+from experimento.judgement import report
+from experimento.workload import records
+from experimento.workload.client import read_answer, status_url
+from experimento.workload.descriptors import sockets_allowed
+from experimento.workload.progress import make_console
+from experimento.workload.records import RUNS, Outcome, Record
+from experimento.workload.run import conclude
 
 TIMEOUT = 10.0  # seconds
 SETTLE = 60.0  # seconds to wait at most for the answers of the last checks

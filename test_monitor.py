@@ -10,13 +10,13 @@ import click
 from rich.text import Text
 
 from comun.settings import Settings
-from experimento import options
 from experimento.__main__ import run as run_command
 from experimento.exits import Exit
-from experimento.load import Closed
-from experimento.progress import Bar
-from experimento.records import RUNS, Outcome, Record
-from experimento.run import Order, run_and_tell
+from experimento.workload import options
+from experimento.workload.load import Closed
+from experimento.workload.progress import Bar
+from experimento.workload.records import RUNS, Outcome, Record
+from experimento.workload.run import Order, run_and_tell
 
 threads_count = 100
 thread_requests = 10

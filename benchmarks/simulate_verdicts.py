@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from experimento.comparison import Change, compare
-from experimento.intervals import exact
-from experimento.measures import Measures
-from experimento.sequential import SequentialTest
-from experimento.verdict import Verdict, compare_with_target, estimate
+from experimento.judgement.comparison import Change, compare
+from experimento.judgement.intervals import exact
+from experimento.judgement.measures import Measures
+from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.verdict import Verdict, compare_with_target, estimate
 
 TARGET = 0.99
 SEED = 20_240

@@ -18,7 +18,7 @@ import psutil
 
 from comun.errors import SuiteError
 from comun.settings import ROOT, Settings
-from experimento.broker import find_binary, port_is_free
+from experimento.supervision.broker import find_binary, port_is_free
 
 GRACE = 10.0  # seconds for killed processes to be gone
 

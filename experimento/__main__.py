@@ -16,16 +16,22 @@ from experimento.exits import Exit
 
 log = logging.getLogger(__name__)
 COMMANDS = {  # name: (module, help); the module has a click command called `command`
-    "up": ("experimento.cli_up", "Arranca toda la suite: broker, trabajadores y API."),
-    "status": ("experimento.cli_status", "Muestra los procesos de la suite que está en marcha."),
-    "restart": ("experimento.cli_restart", "Reinicia un proceso de la suite que está en marcha."),
-    "broker": ("experimento.cli_broker", "Arranca solo el broker embebido, para el arranque en seis terminales."),
-    "load": ("experimento.cli_load", "Pone carga sobre el monitor y emite un veredicto."),
-    "report": ("experimento.cli_report", "Vuelve a juzgar una ejecución ya hecha."),
-    "compare": ("experimento.cli_compare", "Compara dos ejecuciones."),
-    "capacity": ("experimento.cli_capacity", "Busca la mayor carga con la que aún se cumplen los requisitos."),
-    "verify": ("experimento.cli_verify", "Concilia outbox, libro de registro y archivos."),
-    "dead-letters": ("experimento.cli_dead_letters", "Muestra, reenvía o descarta los mensajes inválidos."),
+    "up": ("experimento.supervision.cli_up", "Arranca toda la suite: broker, trabajadores y API."),
+    "status": ("experimento.supervision.cli_status", "Muestra los procesos de la suite que está en marcha."),
+    "restart": ("experimento.supervision.cli_restart", "Reinicia un proceso de la suite que está en marcha."),
+    "broker": (
+        "experimento.supervision.cli_broker",
+        "Arranca solo el broker embebido, para el arranque en seis terminales.",
+    ),
+    "load": ("experimento.workload.cli_load", "Pone carga sobre el monitor y emite un veredicto."),
+    "report": ("experimento.judgement.cli_report", "Vuelve a juzgar una ejecución ya hecha."),
+    "compare": ("experimento.judgement.cli_compare", "Compara dos ejecuciones."),
+    "capacity": ("experimento.workload.cli_capacity", "Busca la mayor carga con la que aún se cumplen los requisitos."),
+    "verify": ("experimento.reconciliation.cli_verify", "Concilia outbox, libro de registro y archivos."),
+    "dead-letters": (
+        "experimento.reconciliation.cli_dead_letters",
+        "Muestra, reenvía o descarta los mensajes inválidos.",
+    ),
 }
 
 

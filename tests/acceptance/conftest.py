@@ -13,8 +13,8 @@ import redis
 from comun import store
 from comun.errors import StoreUnavailable, SuiteError
 from comun.outbox import Outbox
-from experimento.broker import find_binary
-from experimento.running import Running, supervised
+from experimento.supervision.broker import find_binary
+from experimento.supervision.running import Running, supervised
 from tests.helpers import free_port, is_gone, missing, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from experimento.broker import find_binary
+from experimento.supervision.broker import find_binary
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from comun.errors import SuiteError
-from experimento import broker as embedded
-from experimento.probes import Probes
+from experimento.supervision import broker as embedded
+from experimento.supervision.probes import Probes
 from log_manager.ledger import Ledger
 from tests.helpers import missing, wait_until
 from tests.helpers_broker import BrokerProcess

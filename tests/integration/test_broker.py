@@ -9,9 +9,9 @@ import redis
 
 from comun import store
 from comun.errors import SuiteError
-from experimento import broker as embedded
-from experimento.broker import Broker, find_binary, prepare
-from experimento.probes import Probes
+from experimento.supervision import broker as embedded
+from experimento.supervision.broker import Broker, find_binary, prepare
+from experimento.supervision.probes import Probes
 from tests.helpers import missing, wait_until
 
 

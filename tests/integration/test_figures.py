@@ -12,7 +12,7 @@ from comun.errors import StoreUnavailable
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.settings import Settings
-from experimento import broker as embedded
+from experimento.supervision import broker as embedded
 from monitor.availability import Measured, measure, window
 from monitor.buckets import Count, chunks_of
 from monitor.figures import RECENT, Figures, commands

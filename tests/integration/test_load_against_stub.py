@@ -14,13 +14,13 @@ from rich.console import Console
 from comun.ids import requested_at, to_bytes
 from comun.messages import Status
 from comun.settings import Settings
-from experimento import load, records
-from experimento.arrivals import Arrivals
-from experimento.capacity import Probe, search
 from experimento.exits import Exit
-from experimento.load import Closed, Fared, Generator, Open
-from experimento.records import Outcome, Record
-from experimento.run import Order, Run
+from experimento.workload import load, records
+from experimento.workload.arrivals import Arrivals
+from experimento.workload.capacity import Probe, search
+from experimento.workload.load import Closed, Fared, Generator, Open
+from experimento.workload.records import Outcome, Record
+from experimento.workload.run import Order, Run
 from tests.helpers_stub import Stub, serving
 from tests.helpers_witnesses import SCHEMA
 
@@ -168,7 +168,7 @@ def test_a_defect_of_the_generator_is_raised_and_not_counted_as_a_failure(monkey
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("experimento.client.read_answer", broken)
+    monkeypatch.setattr("experimento.workload.client.read_answer", broken)
     with serving() as stub, pytest.raises(ZeroDivisionError):
         put_on(stub.url, Closed(3, 3, 0))
 

@@ -5,10 +5,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from comun.errors import ConfigurationError
-from experimento import cli_compare, cli_report, records, run_folder
 from experimento.exits import Exit
-from experimento.records import UnreadableRun
-from experimento.run_folder import ReportUnwritable
+from experimento.judgement import cli_compare, cli_report, run_folder
+from experimento.judgement.run_folder import ReportUnwritable
+from experimento.workload import records
+from experimento.workload.records import UnreadableRun
 from tests.helpers_run import make_run, write_run
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from experimento import supervisor as module
-from experimento.console import Console
 from experimento.exits import Exit
-from experimento.plan import API, BROKER, LOGS, WORKERS, ChildSpec
-from experimento.probes import Work
-from experimento.running import Running, supervised, take_lock
-from experimento.supervisor import Supervisor
+from experimento.supervision import supervisor as module
+from experimento.supervision.console import Console
+from experimento.supervision.plan import API, BROKER, LOGS, WORKERS, ChildSpec
+from experimento.supervision.probes import Work
+from experimento.supervision.running import Running, supervised, take_lock
+from experimento.supervision.supervisor import Supervisor
 from tests.helpers import is_gone, wait_until
 
 STAYS = "trap 'echo adiós; exit 0' TERM; echo hola; while :; do sleep 0.02; done"
@@ -239,7 +239,7 @@ def test_waiting_for_checks_in_flight_is_bounded(
 
 def test_a_worker_that_hangs_is_killed_and_starts_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WATCH", 0.01)
-    monkeypatch.setattr("experimento.policy.HANG", 0.1)
+    monkeypatch.setattr("experimento.supervision.policy.HANG", 0.1)
 
     class Hanging(Quiet):
         def work(self) -> Work | None:

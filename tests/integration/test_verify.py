@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from comun.messages import Hop, stamp
-from experimento.findings import Kind, Report
-from experimento.trails import LedgerUnreadable
-from experimento.verify import reconcile_directory
+from experimento.reconciliation.findings import Kind, Report
+from experimento.reconciliation.verify import reconcile_directory
+from experimento.workload.trails import LedgerUnreadable
 from tests.helpers_log_manager import ANSWERS, LOGS, Change, Writer, edit
 from tests.helpers_witnesses import World
 
@@ -45,7 +45,7 @@ def test_what_holds_in_memory_holds_for_files(tmp_path: Path, seed: int) -> None
 
 @pytest.mark.parametrize("piece", [90, 1000, 65536])
 def test_a_file_is_read_in_pieces_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
-    monkeypatch.setattr("experimento.text_file.PIECE", piece)
+    monkeypatch.setattr("experimento.reconciliation.text_file.PIECE", piece)
     world = World(3, 60)
     world.write(tmp_path)
     assert reconcile_directory(tmp_path, lambda: world.outbox).clean

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experimento.alignment import Region, differences
-from experimento.log_lines import Statuses
+from experimento.reconciliation.alignment import Region, differences
+from experimento.reconciliation.log_lines import Statuses
 
 
 def statuses(text: str) -> Statuses:

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from experimento.arrivals import Arrivals, offsets
+from experimento.workload.arrivals import Arrivals, offsets
 
 
 def test_constant_arrivals_keep_the_pace_exactly() -> None:

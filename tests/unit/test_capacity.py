@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from experimento.capacity import MAX_PROBES, Probe, search
+from experimento.workload.capacity import MAX_PROBES, Probe, search
 
 
 def limited_at(limit: int) -> Callable[[int], Probe]:

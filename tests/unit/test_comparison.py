@@ -3,11 +3,11 @@ from math import inf, isfinite, sqrt
 import numpy as np
 import pytest
 
-from experimento.comparison import Change, Estimated, Figure, compare, difference, percentile_intervals
-from experimento.comparison_report import render_markdown, render_text
-from experimento.intervals import Interval
-from experimento.measures import measure
-from experimento.run_folder import Run
+from experimento.judgement.comparison import Change, Estimated, Figure, compare, difference, percentile_intervals
+from experimento.judgement.comparison_report import render_markdown, render_text
+from experimento.judgement.intervals import Interval
+from experimento.judgement.measures import measure
+from experimento.judgement.run_folder import Run
 from tests.helpers_run import make_run
 
 

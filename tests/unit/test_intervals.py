@@ -4,7 +4,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from experimento.intervals import (
+from experimento.judgement.intervals import (
     design_effect,
     dispersion_p_value,
     exact,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimento.latency import END_TO_END, HOPS, percentile, percentiles, segments
+from experimento.workload.latency import END_TO_END, HOPS, percentile, percentiles, segments
 
 TRAIL = (1_100, 1_300, 1_600, 2_000, 2_500)
 

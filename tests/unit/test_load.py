@@ -4,12 +4,12 @@ import pytest
 import requests
 
 from comun.errors import ConfigurationError
-from experimento.arrivals import Arrivals
-from experimento.client import Client, in_turn, read_answer, read_error, status_url
-from experimento.live import Live
-from experimento.load import LATE, Closed, Open, Tally
-from experimento.records import Outcome, Record
-from experimento.wording import duration, percent
+from experimento.judgement.wording import duration, percent
+from experimento.workload.arrivals import Arrivals
+from experimento.workload.client import Client, in_turn, read_answer, read_error, status_url
+from experimento.workload.live import Live
+from experimento.workload.load import LATE, Closed, Open, Tally
+from experimento.workload.records import Outcome, Record
 
 ID = "0190b6c0-0000-7000-8000-000000000001"
 

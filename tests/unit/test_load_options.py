@@ -1,10 +1,10 @@
 import click
 import pytest
 
-from experimento import cli_load, options
 from experimento.__main__ import run
 from experimento.exits import Exit
-from experimento.options import Name, Rate, Seconds
+from experimento.workload import cli_load, options
+from experimento.workload.options import Name, Rate, Seconds
 
 
 @pytest.mark.parametrize(

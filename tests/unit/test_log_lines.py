@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from comun.messages import EARLIEST, LATEST, Hop, Status
-from experimento.log_lines import TEMPLATES, UNKNOWN, Lines, parse, parse_answers, wall_of_text, wall_times
+from experimento.reconciliation.log_lines import (
+    TEMPLATES,
+    UNKNOWN,
+    Lines,
+    parse,
+    parse_answers,
+    wall_of_text,
+    wall_times,
+)
 from tests.helpers_witnesses import START, event_line
 
 

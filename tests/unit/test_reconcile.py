@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from comun.messages import Hop, Status
-from experimento.findings import Kind, Witness
+from experimento.reconciliation.findings import Kind, Witness
 from tests.helpers_reports import SEEDS, counted, judged, named, past
 from tests.helpers_witnesses import Event, World
 

@@ -6,7 +6,7 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import Hop, Status
-from experimento.findings import KEPT, Finding, Kind, Witness
+from experimento.reconciliation.findings import KEPT, Finding, Kind, Witness
 from tests.helpers_reports import SEEDS, an_answered, counted, judged, named, past
 from tests.helpers_witnesses import START, Event, Row, World
 

@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from experimento.report import FORMATS, render
-from experimento.requirements import parse
-from experimento.run_folder import Run
-from experimento.summary import summarize
-from experimento.wording import count, duration, percent
+from experimento.judgement.report import FORMATS, render
+from experimento.judgement.requirements import parse
+from experimento.judgement.run_folder import Run
+from experimento.judgement.summary import summarize
+from experimento.judgement.wording import count, duration, percent
 from tests.helpers_run import make_run, reconcile
 
 HOSTILE = '<script>alert("1")</script>|\x00\n=cmd()'

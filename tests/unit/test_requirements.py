@@ -1,7 +1,7 @@
 import pytest
 
 from comun.errors import ConfigurationError
-from experimento.requirements import DEFAULT, Kind, parse
+from experimento.judgement.requirements import DEFAULT, Kind, parse
 
 
 @pytest.mark.parametrize(

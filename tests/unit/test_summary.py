@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from comun.messages import Status
-from experimento import records, run_folder
 from experimento.exits import Exit
-from experimento.latency import HOPS
-from experimento.measures import measure
-from experimento.records import UnreadableRun
-from experimento.requirements import DEFAULT, parse
-from experimento.run_folder import Run
-from experimento.summary import summarize
-from experimento.trails import Trail
+from experimento.judgement import run_folder
+from experimento.judgement.measures import measure
+from experimento.judgement.requirements import DEFAULT, parse
+from experimento.judgement.run_folder import Run
+from experimento.judgement.summary import summarize
+from experimento.workload import records
+from experimento.workload.latency import HOPS
+from experimento.workload.records import UnreadableRun
+from experimento.workload.trails import Trail
 from tests.helpers_run import make_run, reconcile, write_run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary-1.json").read_text(encoding="utf-8"))

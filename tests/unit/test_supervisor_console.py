@@ -3,7 +3,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimento.console import LONGEST_LINE, Console, Prefixer
+from experimento.supervision.console import LONGEST_LINE, Console, Prefixer
 
 
 def test_each_line_gets_the_name_of_its_process() -> None:

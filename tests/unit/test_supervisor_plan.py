@@ -6,11 +6,11 @@ import pytest
 
 from comun.messages import QUEUES
 from comun.settings import Settings, is_configured
-from experimento.broker import Broker
-from experimento.plan import BROKER, ChildSpec, plan
-from experimento.policy import ending_order
-from experimento.probes import Probes
-from experimento.running import url_of
+from experimento.supervision.broker import Broker
+from experimento.supervision.plan import BROKER, ChildSpec, plan
+from experimento.supervision.policy import ending_order
+from experimento.supervision.probes import Probes
+from experimento.supervision.running import url_of
 
 BROKER_HERE = Broker(Path("/bin/valkey-server"), Path("/var/broker.conf"), 7000, "secret")
 

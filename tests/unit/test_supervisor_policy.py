@@ -1,6 +1,6 @@
 import pytest
 
-from experimento.policy import Progress, Restarts, ending_order, observe
+from experimento.supervision.policy import Progress, Restarts, ending_order, observe
 
 
 def end_again(past: Restarts, times: int, *, up: float = 1.0, ready: float | None = None) -> Restarts:

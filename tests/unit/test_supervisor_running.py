@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from comun.settings import Settings
-from experimento.running import Process, Running, find, publish, supervised, take_lock, withdraw
+from experimento.supervision.running import Process, Running, find, publish, supervised, take_lock, withdraw
 
 HERE = Running(
     url="http://127.0.0.1:8080",

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from comun.errors import ConfigurationError
-from experimento.intervals import Interval, exact
-from experimento.sequential import SequentialTest
-from experimento.verdict import Verdict, compare_with_target, judge, more_requests, tolerated_group, worst
+from experimento.judgement.intervals import Interval, exact
+from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.verdict import Verdict, compare_with_target, judge, more_requests, tolerated_group, worst
 
 MET, NOT_MET, INCONCLUSIVE = Verdict.MET, Verdict.NOT_MET, Verdict.INCONCLUSIVE
 

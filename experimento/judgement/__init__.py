@@ -1,0 +1,1 @@
+"""From records to a verdict with its uncertainty, and to reports."""

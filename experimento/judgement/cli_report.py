@@ -1,0 +1,54 @@
+"""`python -m experimento report`: judge a run again, from what its folder holds."""
+
+from pathlib import Path
+
+import click
+
+from experimento.exits import Exit
+from experimento.judgement import report, run_folder
+from experimento.workload import options, records
+from experimento.workload.records import RUNS
+from experimento.workload.run import judge
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), default=RUNS / "latest")
+@options.require
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(report.FORMATS)),
+    default="text",
+    show_default=True,
+    help="Forma en que se escribe.",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Archivo en que se escribe; por omisión, la salida."
+)
+def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> Exit:
+    """Vuelve a juzgar una ejecución ya hecha, también con otros requisitos; por omisión, runs/latest.
+
+    Une todos los records*.jsonl de su carpeta y renueva en ella summary.json y report.html. No necesita que la suite
+    esté en marcha.
+
+    \b
+    Ejemplos:
+      python -m experimento report
+      python -m experimento report runs/latest --require 'service>=99.9%' --require 'end_to_end_p99<1s'
+      python -m experimento report runs/latest --format junit --out junit.xml
+      python -m experimento report runs/latest --format markdown >> "$GITHUB_STEP_SUMMARY"
+
+    Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente y 3 si la contabilidad no cuadra.
+    """
+    folder = records.find_folder(run)
+    wanted = options.requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
+    try:
+        summary = judge(folder, wanted)
+    except OSError as exc:
+        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({exc.strerror})") from exc
+    text = report.render(summary, form)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        run_folder.write_report(out, text)
+    return Exit(summary["exit"])

@@ -1,0 +1,90 @@
+"""A comparison for a terminal and for a pull request. Pure; called by `compare`."""
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+
+from experimento.judgement.comparison import Change, Figure
+from experimento.judgement.wording import STAGE_TITLES, THIN, duration, percent
+
+_TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
+_SIGNS = {Change.NONE: "=", Change.BETTER: "✓", Change.WORSE: "✕", Change.SHIFTED: "≠"}
+_VERBS = {Change.WORSE: "Empeora", Change.BETTER: "Mejora", Change.SHIFTED: "Cambia"}
+_SCOPE = "Intervalos conjuntos del 95 % sobre {} cifras: lo que no se marca puede ser azar."
+
+
+def render_text(before: str, after: str, figures: Sequence[Figure]) -> str:
+    """Return the table for a terminal, the conclusion last."""
+    rows = [("", "Cifra", "A", "B", "B - A", "intervalo", "")]
+    rows += [(_SIGNS[figure.change], _title(figure), *_cells(figure), _word(figure)) for figure in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+    header = [f"A: {before}", f"B: {after}", ""]
+    return "\n".join([*header, *lines, "", _SCOPE.format(len(figures)), _conclusion(figures)]) + "\n"
+
+
+def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
+    """Return the comparison as a comment for a pull request, what has changed first and the rest folded."""
+    head = ["| | Cifra | A | B | B - A | Intervalo | |", "| --- | --- | ---: | ---: | ---: | :---: | --- |"]
+    changed = [figure for figure in figures if figure.change is not Change.NONE]
+    lines = [f"## {_conclusion(figures)}", "", f"A: `{before}` · B: `{after}`", ""]
+    if changed:
+        lines += [*head, *map(_markdown_row, changed), ""]
+    lines += ["<details><summary>Todas las cifras</summary>", "", *head, *map(_markdown_row, figures), "", "</details>"]
+    return "\n".join([*lines, "", _SCOPE.format(len(figures))]) + "\n"
+
+
+FORMATS: dict[str, Callable[[str, str, Sequence[Figure]], str]] = {"text": render_text, "markdown": render_markdown}
+
+
+def _conclusion(figures: Sequence[Figure]) -> str:
+    """Say in one sentence what has changed; the percentiles of a stage stand together."""
+    if not figures:
+        return "Nada que comparar: las dos ejecuciones no tienen ninguna cifra en común"
+    parts = []
+    for change, verb in _VERBS.items():
+        ranks: dict[str, list[str]] = {}
+        for figure in figures:
+            if figure.change is change:
+                ranks.setdefault(_TITLES[figure.subject], []).extend([figure.rank] if figure.rank else [])
+        names = [f"{title} ({', '.join(found)})" if found else title for title, found in ranks.items()]
+        parts += [f"{verb}: {', '.join(names)}"] if names else []
+    return "; ".join(parts) or "Sin cambio real"
+
+
+def _title(figure: Figure) -> str:
+    title = _TITLES[figure.subject]
+    return f"{title}, {figure.rank}" if figure.rank else title
+
+
+def _word(figure: Figure) -> str:
+    return "" if figure.change is Change.NONE else figure.change.value
+
+
+def _cells(figure: Figure) -> tuple[str, str, str, str]:
+    if figure.rank is None:
+        one, other = percent(figure.before), percent(figure.after)
+    else:
+        one, other = duration(figure.before), duration(figure.after)
+    low, high = (_signed(figure, end) for end in figure.difference)
+    return one, other, _signed(figure, figure.after - figure.before), f"[{low}, {high}]"
+
+
+def _signed(figure: Figure, value: float) -> str:
+    """Write a difference with its sign: points of percentage, or a time."""
+    if not isfinite(value):
+        return "-∞" if value < 0 else "+∞"
+    sign = "-" if value < 0 else "+" if value > 0 else ""
+    if figure.rank is None:
+        return f"{sign}{abs(value) * 100:.2f}{THIN}pp"
+    return f"{sign}{duration(abs(value))}"
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Texts to the left, figures to the right."""
+    left = (0, 1, 6)
+    cells = enumerate(zip(row, widths, strict=True))
+    return [cell.ljust(width) if column in left else cell.rjust(width) for column, (cell, width) in cells]
+
+
+def _markdown_row(figure: Figure) -> str:
+    return f"| {' | '.join((_SIGNS[figure.change], _title(figure), *_cells(figure), _word(figure)))} |"

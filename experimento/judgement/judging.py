@@ -1,0 +1,147 @@
+"""Each requirement against the evidence of a run, with the sentence that says why. Pure; called by the summary."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experimento.judgement.accounting import FINDINGS
+from experimento.judgement.intervals import Flags
+from experimento.judgement.measures import Measures
+from experimento.judgement.requirements import Kind, Requirement
+from experimento.judgement.run_folder import Run
+from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.verdict import Judgement, Verdict, judge
+from experimento.judgement.wording import count, duration, percent
+from experimento.workload.latency import GET
+
+Item = dict[str, Any]
+
+_UNRECONCILED = "la ejecución no se pudo conciliar: no se sabe cómo terminó cada consulta"
+_COMPLIES = {
+    "==": lambda found, value: found == value,
+    "<=": lambda found, value: found <= value,
+    "<": lambda found, value: found < value,
+}
+
+
+def judge_all(
+    run: Run, measures: Measures, accounting: Mapping[str, Any] | None, requirements: Sequence[Requirement]
+) -> list[Item]:
+    """Judge every requirement; each item is ready for JSON."""
+    return [_judge_one(run, measures, accounting, requirement) for requirement in requirements]
+
+
+def _judge_one(run: Run, measures: Measures, accounting: Mapping[str, Any] | None, requirement: Requirement) -> Item:
+    if requirement.kind is Kind.COUNT:
+        return _judge_count(requirement, accounting)
+    if not run.reconciled and requirement.subject not in ("service", GET):
+        return _item(requirement, Verdict.INCONCLUSIVE, _UNRECONCILED)
+    if requirement.kind is Kind.TIME:
+        return _judge_time(requirement, measures)
+    if requirement.subject == "reported":
+        return _judge_share(requirement, measures.available[measures.answered])
+    if run.plan.get("sequential"):
+        return _judge_sequential(requirement, measures, run.plan.get("planned") or 0)
+    return _judge_share(requirement, measures.served)
+
+
+def _judge_count(requirement: Requirement, accounting: Mapping[str, Any] | None) -> Item:
+    if accounting is None:
+        return _item(requirement, Verdict.INCONCLUSIVE, _UNRECONCILED)
+    name = requirement.subject
+    found = accounting[name]["count"] if name in FINDINGS else accounting[name]
+    complies = _COMPLIES[requirement.operator](found, requirement.value)
+    verdict = Verdict.MET if complies else Verdict.NOT_MET
+    return _item(requirement, verdict, f"{count(found)} al conciliar cada testigo por id", observed=found)
+
+
+def _judge_time(requirement: Requirement, measures: Measures) -> Item:
+    """Judge a percentile as a share: p99 < 500 ms says that at least 99 % of the requests take less than 500 ms.
+
+    Every intended request counts; one without an answer took longer than any limit.
+    """
+    times = np.nan_to_num(measures.stages[requirement.subject], nan=np.inf)
+    within = times < requirement.value if requirement.strict else times <= requirement.value
+    judgement = judge(within, requirement.share)
+    item = _judged(requirement, judgement, f"dentro de {duration(requirement.value)}")
+    if len(times):
+        observed = float(np.quantile(times, requirement.share, method="inverted_cdf"))
+        item["observed"] = observed if np.isfinite(observed) else None
+    return item
+
+
+def _judge_share(requirement: Requirement, succeeded: Flags) -> Item:
+    judgement = judge(succeeded, requirement.value, strict=requirement.strict)
+    return _judged(requirement, judgement, "de las respuestas" if requirement.subject == "reported" else "servidas")
+
+
+def _judge_sequential(requirement: Requirement, measures: Measures, planned: int) -> Item:
+    """Judge a run that was allowed to stop early: only a test made for looking often may decide it.
+
+    The requests count in the order in which they ended, as the running test saw them.
+    """
+    item = _judge_share(requirement, measures.served)
+    test = SequentialTest(requirement.value)
+    ended = measures.served[np.argsort(measures.done, kind="stable")].tolist()
+    for number, good in enumerate(ended, 1):
+        if verdict := test.update(good):
+            reason = f"decidido por la prueba secuencial tras {count(number)} peticiones"
+            if verdict is Verdict.MET:
+                reason += f"; {_condition(item['groups'])}"
+            return {**item, "verdict": verdict.value, "reason": reason, "decided_after": number, "more": None}
+    if len(ended) >= planned:
+        return item  # nothing stopped it: the second half of the 5 % is for one look at the end
+    reason = "la ejecución terminó antes de que la prueba secuencial decidiera"
+    return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
+
+
+def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Item:
+    found = judgement.estimate
+    reason = f"{count(found.good)} de {count(found.total)} {of_what}"
+    reason += f"; con un 95 % de confianza, entre {percent(found.interval.low)} y {percent(found.interval.high)}"
+    if found.effect > 1:
+        what = "los fallos" if requirement.kind is Kind.SHARE else "las que tardan más"
+        reason += f"; {what} llegan en grupos: la muestra vale por {count(found.total / found.effect)}"
+    if judgement.verdict is Verdict.INCONCLUSIVE:
+        reason += f"; {_advice(judgement)}"
+    if judgement.verdict is Verdict.MET and requirement.subject == "service":
+        reason += f"; {_condition(judgement.groups)}"
+    return _item(
+        requirement,
+        judgement.verdict,
+        reason,
+        observed=found.ratio,
+        low=found.interval.low,
+        high=found.interval.high,
+        effect=found.effect,
+        more=judgement.more,
+        groups=judgement.groups,
+    )
+
+
+def _advice(judgement: Judgement) -> str:
+    if judgement.more is None:
+        return "está tan cerca del límite que más peticiones no lo decidirían"
+    return f"unas {count(judgement.more)} peticiones más probablemente lo decidirían"
+
+
+def _condition(groups: int | None) -> str:
+    """Say what a MET rests on: a run that saw few failures cannot know how they come."""
+    if groups is None or groups < 2:
+        return "se sostiene mientras los fallos sean independientes"
+    return f"se sostiene mientras los fallos no lleguen en grupos de más de {count(groups)}"
+
+
+def _item(requirement: Requirement, verdict: Verdict, reason: str, **figures: float | None) -> Item:
+    return {
+        "text": requirement.text,
+        "kind": requirement.kind.value,
+        "subject": requirement.subject,
+        "target": requirement.share if requirement.kind is not Kind.COUNT else requirement.value,
+        "limit": requirement.value if requirement.kind is Kind.TIME else None,
+        "verdict": verdict.value,
+        "reason": reason,
+        **dict.fromkeys(("observed", "low", "high", "effect", "more", "groups", "decided_after")),
+        **figures,
+    }

@@ -1,0 +1,93 @@
+"""The report as one HTML file that needs no network: template, style, script and uPlot are put into it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from experimento.exits import Exit
+from experimento.judgement import wording
+from experimento.judgement.accounting import ENDS, FINDINGS
+from experimento.judgement.report_text import headline
+from experimento.judgement.verdict import Verdict
+from experimento.workload.latency import END_TO_END, GET, HOPS, PERCENTILES
+
+_HERE = Path(__file__).resolve().parent
+_STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}
+_MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
+
+
+def render_html(summary: Mapping[str, Any]) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment)
+    environment.globals.update(
+        inlined=_inlined, stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
+        end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},
+        findings={name: wording.FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
+        verdicts={verdict.value: verdict.text for verdict in Verdict},
+    )  # fmt: skip
+    target, reported = _target(summary), summary["reported"]
+    return environment.get_template("report.html").render(
+        summary,
+        headline=headline(summary),
+        state=_STATES[Exit(summary["exit"])],
+        load=_load(summary["run"]),
+        target=target,
+        service_floor=_floor(summary["service"], target),
+        reported_floor=_floor(reported, reported and reported["setting"]),
+        splits=[_split(trail) for trail in summary["trails"]],
+    )
+
+
+def _inlined(name: str) -> Markup:
+    """Return a file of ours as it is; it never holds anything of the run's."""
+    return Markup((_HERE / name).read_text(encoding="utf-8"))  # noqa: S704
+
+
+def _moment(microseconds: int) -> str:
+    """Write a time in UTC; the page's script turns it into the reader's own."""
+    return f"{datetime.fromtimestamp(microseconds / 1e6, UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _load(run: Mapping[str, Any]) -> str:
+    """Say what load was put on."""
+    plan = run["plan"]
+    parts = [_MODELS[plan["model"]]] if plan.get("model") in _MODELS else []
+    if "threads" in plan and "requests" in plan:
+        parts.append(f"{wording.count(plan['threads'])} hilos × {wording.count(plan['requests'])} peticiones")
+    if "rate" in plan:
+        parts.append(f"{plan['rate']:g} peticiones/s previstas")
+    if run["rate"]:
+        parts.append(f"{run['rate']:.0f} peticiones/s durante {wording.duration(run['seconds'] * 1e6)}")
+    return " · ".join(parts)
+
+
+def _target(summary: Mapping[str, Any]) -> float | None:
+    """Return the share that the service was required to reach, for the line in the chart."""
+    return next((item["target"] for item in summary["requirements"] if item["subject"] == "service"), None)
+
+
+def _floor(found: Mapping[str, Any] | None, mark: float | None) -> float:
+    """Return where an axis of shares starts, so that the interval and the mark can be told apart."""
+    room = 1 - min(found["low"] if found else 0.0, 1.0 if mark is None else mark)
+    return next((1 - step for step in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if room * 1.1 <= step), 0.0)
+
+
+def _split(trail: Mapping[str, Any]) -> dict[str, Any]:
+    """Split a trail into the time each hop took, None from the hop it did not reach on."""
+    times = [trail["intended"], *trail["trail"]]
+    steps = [None if before is None or after is None else after - before for before, after in pairwise(times)]
+    known = [time for time in times if time is not None]
+    total = known[-1] - known[0]
+    return {**trail, "steps": dict(zip(HOPS, steps, strict=True)), "total": total}

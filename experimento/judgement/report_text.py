@@ -1,0 +1,132 @@
+"""The report for a terminal, for a pull request and for a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from experimento.exits import Exit
+from experimento.judgement.accounting import ENDS, FINDINGS
+from experimento.judgement.verdict import Verdict
+from experimento.judgement.wording import (
+    END_TITLES,
+    FINDING_TITLES,
+    HEADLINES,
+    OUTCOME_TITLES,
+    STAGE_TITLES,
+    count,
+    duration,
+    percent,
+)
+
+Summary = Mapping[str, Any]
+
+_SIGNS = {Verdict.MET: "✓", Verdict.NOT_MET: "✕", Verdict.INCONCLUSIVE: "≈"}
+_RANKS = ("p50", "p90", "p99", "max")
+
+
+def render_text(summary: Summary) -> str:
+    """Return what a terminal shows of a judged run: accounting, both availabilities, latency and the verdict last."""
+    lines = [*_accounting_lines(summary), *_share_lines(summary), ""]
+    lines.append(f"{'Latencia':<36}" + "".join(f"{rank:>11}" for rank in _RANKS))
+    for stage, row in _latencies(summary):
+        lines.append(f"  {STAGE_TITLES[stage]:<34}" + "".join(f"{duration(row[rank]):>11}" for rank in _RANKS))
+    lines += ["", *(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
+    for item in summary["requirements"]:
+        lines.append(f"  {_SIGNS[item['verdict']]} {item['text']}: {Verdict(item['verdict']).text} ({item['reason']})")
+    return "\n".join(lines) + "\n"
+
+
+def render_markdown(summary: Summary) -> str:
+    """Return the report as a comment for a pull request."""
+    lines = [f"## {headline(summary)} · {_escape(summary['name'])}", ""]
+    lines += ["| | Requisito | Veredicto | Por qué |", "| --- | --- | --- | --- |"]
+    for item in summary["requirements"]:
+        verdict = Verdict(item["verdict"])
+        lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {_escape(item['reason'])} |")
+    lines += ["", *(f"- {_escape(line)}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
+    lines += [f"- **Aviso:** {_escape(warning)}" for warning in _warnings(summary)]
+    lines += ["", f"| Latencia | {' | '.join(_RANKS)} |", "| --- |" + " ---: |" * len(_RANKS)]
+    for stage, row in _latencies(summary):
+        lines.append(f"| {STAGE_TITLES[stage]} | {' | '.join(duration(row[rank]) for rank in _RANKS)} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_csv(summary: Summary) -> str:
+    """Return every figure as a row `section,subject,figure,value`; shares from 0 to 1, times in microseconds."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("section", "subject", "figure", "value"))
+    writer.writerows(_rows("run", summary["name"], {name: summary[name] for name in ("verdict", "exit")}))
+    for item in summary["requirements"]:
+        figures = {name: item[name] for name in ("verdict", "observed", "target", "limit", "low", "high", "more")}
+        writer.writerows(_rows("requirement", item["text"], figures))
+    for name in ("service", "reported"):
+        figures = {key: value for key, value in (summary[name] or {}).items() if key != "basis"}
+        writer.writerows(_rows("availability", name, figures))
+    writer.writerows(_rows("requests", "", {name: summary["requests"][name] for name in ("intended", *OUTCOME_TITLES)}))
+    if accounting := summary["accounting"]:
+        writer.writerows(_rows("checks", "", {name: accounting[name] for name in ("accepted", *ENDS)}))
+        writer.writerows(_rows("findings", "", {name: accounting[name]["count"] for name in FINDINGS}))
+    for stage, row in summary["latency"].items():
+        writer.writerows(_rows("latency", stage, row))
+    return out.getvalue()
+
+
+def headline(summary: Summary) -> str:
+    """Say in a word or two how the run ended; broken accounting comes before any verdict."""
+    return HEADLINES[Exit(summary["exit"])]
+
+
+def _rows(section: str, subject: str, figures: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Any]]:
+    return ((section, _inert(subject), name, value) for name, value in figures.items() if value is not None)
+
+
+def _inert(text: str) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _escape(text: str) -> str:
+    """Keep a text from ending a table's cell or becoming HTML."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _accounting_lines(summary: Summary) -> list[str]:
+    requests, accounting = summary["requests"], summary["accounting"]
+    parts = [f"{title.lower()} {count(requests[name])}" for name, title in OUTCOME_TITLES.items()]
+    lines = [f"Peticiones: {count(requests['intended'])} = {' + '.join(parts)}"]
+    if accounting is None:
+        return [*lines, "Consultas: la ejecución no se pudo conciliar"]
+    ends = " + ".join(f"{END_TITLES[name]} {count(accounting[name])}" for name in ENDS)
+    lines.append(f"Consultas aceptadas: {count(accounting['accepted'])} = {ends}")
+    found = [f"{FINDING_TITLES[name].lower()} {count(accounting[name]['count'])}" for name in FINDINGS]
+    return [*lines, f"Conciliación: {', '.join(found)}"]
+
+
+def _share_lines(summary: Summary) -> list[str]:
+    service, reported = summary["service"], summary["reported"]
+    basis = "atendidas a tiempo" if service["basis"] == "answered" else "aceptadas; no se pudo conciliar su respuesta"
+    lines = [f"Disponibilidad del servicio: {_share(service)} ({basis})"]
+    if reported is not None:
+        setting = "" if reported["setting"] is None else f", configurado al {percent(reported['setting'])}"
+        lines.append(f"Disponibilidad que informa el receptor: {_share(reported)}{setting}")
+    return lines
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    return f"{percent(found['ratio'])} [{percent(found['low'])}, {percent(found['high'])}]"
+
+
+def _latencies(summary: Summary) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return ((stage, row) for stage, row in summary["latency"].items() if row["count"])
+
+
+def _warnings(summary: Summary) -> list[str]:
+    reported = summary["reported"]
+    found = list(summary["run"]["warnings"])
+    if reported is not None and reported["fits"] is False:
+        found.append("lo que informa el receptor no encaja con su configuración: revise el instrumento")
+    if summary["run"]["interrupted"]:
+        found.append("la ejecución se interrumpió: se juzga lo que se hizo")
+    return found

@@ -1,0 +1,55 @@
+"""All that a run left behind, read back from its folder: what every report and comparison rests on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from comun.errors import SuiteError
+from experimento.workload import records, trails
+from experimento.workload.records import Record, UnreadableRun
+from experimento.workload.trails import Trail
+
+RECONCILIATION = "reconciliation.json"  # what `load` found when it reconciled the run's checks
+SUMMARY = "summary.json"
+
+
+class ReportUnwritable(SuiteError):
+    """Raised when a report cannot be written where it should go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: its requests, the ways of their checks and the result of reconciling them."""
+
+    name: str
+    records: list[Record]
+    trails: Mapping[str, Trail] = field(default_factory=dict)
+    reconciliation: Mapping[str, Any] | None = None  # None: the run could not be reconciled
+    plan: Mapping[str, Any] = field(default_factory=dict)  # run.json
+
+    @property
+    def reconciled(self) -> bool:
+        """Tell whether the fate of the accepted checks is known."""
+        return self.reconciliation is not None or bool(self.trails)
+
+
+def read(path: Path) -> Run:
+    """Read a run's folder, all its record files merged. Raises UnreadableRun."""
+    folder = records.find_folder(path)
+    try:
+        reconciliation = json.loads((folder / RECONCILIATION).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        reconciliation = None
+    except ValueError as exc:
+        raise UnreadableRun(f"{folder / RECONCILIATION}: no es JSON ({exc})") from exc
+    return Run(folder.name, records.read(folder), trails.read(folder), reconciliation, records.read_plan(folder))
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report to a file. Raises ReportUnwritable."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({exc.strerror})") from exc

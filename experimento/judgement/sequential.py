@@ -1,0 +1,66 @@
+"""The test that may be looked at after every request, for `--until-decided`. Pure; fed by the load's shell."""
+
+from math import log
+
+from comun.errors import ConfigurationError
+from experimento.judgement.intervals import ALPHA, runs_p_value
+from experimento.judgement.verdict import Verdict
+
+_BETTER = 10  # MET is tested against a tenth of the failures allowed: one nine more
+_WORSE = 3  # NOT MET against three times as many
+
+
+class SequentialTest:
+    """Two sequential probability ratio tests (Wald 1945) of one target, side by side.
+
+    The likelihood ratio against the target is a supermartingale whenever the requirement is broken (kept), so the
+    chance that it *ever* reaches 1/alpha is at most alpha (Ville 1939), however often one looks. At its end a run
+    that was not decided is judged once more by the exact bounds, at alpha as well: 5 % together.
+    """
+
+    def __init__(self, target: float, alpha: float = ALPHA) -> None:
+        """Start with nothing seen. Raises ConfigurationError unless 0 < target < 1."""
+        if not 0 < target < 1:
+            raise ConfigurationError("decidir sobre la marcha necesita un objetivo mayor que 0 % y menor que 100 %")
+        allowed = 1 - target
+        self._met = _Ratio(allowed / _BETTER, allowed)
+        self._not_met = _Ratio(min(allowed * _WORSE, (1 + allowed) / 2), allowed)
+        self._threshold = -log(alpha)
+        self._total = self._failures = self._runs = 0
+        self._last_good = True
+
+    def update(self, good: bool) -> Verdict | None:
+        """Take one more request, in the order in which they end; return the verdict, or None to go on.
+
+        Failures that come in groups break the test's assumption: then it does not decide, and the run goes on.
+        """
+        self._total += 1
+        self._failures += not good
+        self._runs += self._last_good and not good
+        self._last_good = good
+        self._met.update(good)
+        self._not_met.update(good)
+        if self._met.log > self._threshold:
+            verdict = Verdict.MET
+        elif self._not_met.log > self._threshold:
+            verdict = Verdict.NOT_MET
+        else:
+            return None
+        return None if self._clustered() else verdict
+
+    def _clustered(self) -> bool:
+        if not 1 < self._failures < self._total:
+            return False
+        return runs_p_value(self._total, self._failures, self._runs) <= ALPHA
+
+
+class _Ratio:
+    """The logarithm of the likelihood ratio of one share of failures against another."""
+
+    def __init__(self, alternative: float, allowed: float) -> None:
+        self.log = 0.0
+        self._success = log((1 - alternative) / (1 - allowed))
+        self._failure = log(alternative / allowed)
+
+    def update(self, good: bool) -> None:
+        self.log += self._success if good else self._failure

@@ -1,0 +1,124 @@
+"""The summary of a run, versioned: what `summary.json` holds and every report shows. Pure.
+
+Published as docs/schemas/summary-1.json; a change that breaks its readers makes version 2.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experimento.exits import Exit
+from experimento.judgement.accounting import account_for_checks, account_for_requests, sample_trails
+from experimento.judgement.intervals import exact, lower_bounds, upper_bounds
+from experimento.judgement.judging import judge_all
+from experimento.judgement.measures import DEADLINE, Measures, measure
+from experimento.judgement.requirements import Requirement
+from experimento.judgement.run_folder import Run
+from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
+from experimento.workload.latency import percentiles
+
+VERSION = 1
+
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600)  # seconds of a point on the time axis
+_POINTS = 200  # on it at most, while a step of the table is enough
+_SELF_CHECK = 0.0005  # chance of a false alarm at each bound of the instrument's self-check: one run in a thousand
+_KEPT = ("model", "threads", "requests", "pause", "rate", "duration", "arrivals", "url", "timeout", "planned")
+
+
+def summarize(run: Run, requirements: Sequence[Requirement], deadline: float = DEADLINE) -> dict[str, Any]:
+    """Judge a run; the result is ready for JSON. Shares are from 0 to 1, times microseconds.
+
+    `deadline`: seconds from the intended time within which an answer counts as service.
+    """
+    measures = measure(run, deadline)
+    accounting = account_for_checks(run)
+    judged = judge_all(run, measures, accounting, requirements)
+    verdict = worst(Verdict(item["verdict"]) for item in judged)
+    service = estimate(measures.served)
+    broken = accounting is not None and not accounting["clean"]
+    return {
+        "version": VERSION,
+        "name": run.name,
+        "verdict": verdict.value,
+        "exit": int(Exit.BROKEN if broken else _EXITS[verdict]),
+        "requirements": judged,
+        "run": _run(run, measures),
+        "requests": account_for_requests(run),
+        "service": {
+            "basis": "answered" if run.reconciled else "accepted",
+            "deadline": deadline,
+            **_share(service),
+        },
+        "reported": _reported(run, measures),
+        "accounting": accounting,
+        "latency": {name: _latency(values) for name, values in measures.stages.items()},
+        "timeline": _timeline(measures, service.effect),
+        "trails": sample_trails(run),
+    }
+
+
+_EXITS = {Verdict.MET: Exit.MET, Verdict.NOT_MET: Exit.NOT_MET, Verdict.INCONCLUSIVE: Exit.INCONCLUSIVE}
+
+
+def _run(run: Run, measures: Measures) -> dict[str, Any]:
+    started = int(measures.intended.min(initial=2**62)) if len(measures.intended) else 0
+    ended = int(max(measures.intended.max(initial=0), measures.done.max(initial=0)))
+    seconds = max(0, ended - started) / 1e6
+    plan: Mapping[str, Any] = run.plan
+    return {
+        "started": started,
+        "ended": ended,
+        "seconds": seconds,
+        "rate": len(measures.intended) / seconds if seconds else None,
+        "plan": {name: plan[name] for name in _KEPT if plan.get(name) is not None},
+        "sequential": bool(plan.get("sequential")),
+        "interrupted": bool(plan.get("interrupted")),
+        "warnings": [str(warning) for warning in plan.get("warnings") or ()],
+    }
+
+
+def _share(found: Estimate) -> dict[str, Any]:
+    return {
+        "good": found.good,
+        "total": found.total,
+        "ratio": found.ratio,
+        "low": found.interval.low,
+        "high": found.interval.high,
+        "effect": found.effect,
+    }
+
+
+def _reported(run: Run, measures: Measures) -> dict[str, Any] | None:
+    """Give the share of `Disponible` among the answers, and whether it fits what the receptor was set to."""
+    if not run.reconciled:
+        return None
+    found = estimate(measures.available[measures.answered])
+    setting = run.plan.get("receptor_availability")
+    wide = exact(found.good, found.total, _SELF_CHECK)
+    fits = None if setting is None else bool(wide.low <= setting <= wide.high)
+    return {**_share(found), "setting": setting, "fits": fits}
+
+
+def _latency(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    known = values[~np.isnan(values)].astype(np.int64)
+    return {"count": len(known), **percentiles(known.tolist())}
+
+
+def _timeline(measures: Measures, effect: float) -> dict[str, Any]:
+    """Count intended and served requests a step of time, and the share served from the start with its interval.
+
+    `effect` is the whole run's, so that the last interval is the one that the verdict rests on.
+    """
+    names = ("total", "good", "ratio", "low", "high")
+    if not len(measures.intended):
+        return {"start": 0, "step": _STEPS[0], **{name: [] for name in names}}
+    start = int(measures.intended[0])
+    span = (int(measures.intended[-1]) - start) / 1e6
+    step = next((step for step in _STEPS if span / step < _POINTS), _STEPS[-1])
+    slot = (measures.intended - start) // round(step * 1e6)
+    total, good = np.bincount(slot), np.bincount(slot, measures.served).astype(int)
+    so_far, served = np.cumsum(total), np.cumsum(good)
+    low, high = lower_bounds(served / effect, so_far / effect), upper_bounds(served / effect, so_far / effect)
+    columns = zip(names, (total, good, served / so_far, low, high), strict=True)
+    return {"start": start, "step": step, **{name: column.tolist() for name, column in columns}}

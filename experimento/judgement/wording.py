@@ -1,0 +1,89 @@
+"""Figures as a person reads them in Spanish: shares, times and counts. Pure; used by every report."""
+
+from math import floor
+
+from comun.messages import Hop, Status
+from experimento.exits import Exit
+from experimento.workload.latency import END_TO_END, GET
+from experimento.workload.records import Outcome
+
+THIN = "\u202f"  # narrow no-break space: between thousands, and before a unit
+
+STAGE_TITLES = {
+    GET: "GET /status",
+    Hop.REQUESTED.name.lower(): "Hasta encolada en el monitor",
+    Hop.RELAYED.name.lower(): "Hasta reenviada por la plataforma",
+    Hop.ANSWERED.name.lower(): "Hasta respondida por el receptor",
+    Hop.RETURNED.name.lower(): "Hasta devuelta por la plataforma",
+    Hop.RECEIVED.name.lower(): "Hasta recibida en el monitor",
+    END_TO_END: "De extremo a extremo",
+}
+
+STAGE_NAMES = {  # what takes the time, in a word or two
+    GET: "GET",
+    Hop.REQUESTED.name.lower(): "encolar",
+    Hop.RELAYED.name.lower(): "reenviar",
+    Hop.ANSWERED.name.lower(): "responder",
+    Hop.RETURNED.name.lower(): "devolver",
+    Hop.RECEIVED.name.lower(): "recibir",
+    END_TO_END: "total",
+}
+OUTCOME_TITLES = {
+    Outcome.ACCEPTED.value: "Aceptadas",
+    Outcome.REFUSED.value: "Rechazadas por el servicio",
+    Outcome.FAILED.value: "Sin conexión",
+    Outcome.UNKNOWN.value: "Sin respuesta a tiempo",
+}
+END_TITLES = {
+    "available": Status.AVAILABLE.text,
+    "unavailable": Status.UNAVAILABLE.text,
+    "unanswered": Status.UNANSWERED.text,
+    "in_flight": Status.IN_FLIGHT.text,
+    "lost_checks": "Sin rastro",
+}
+FINDING_TITLES = {
+    "lost": "Perdido",
+    "duplicated": "Duplicado",
+    "unexpected": "Inesperado",
+    "altered": "Alterado",
+}
+HEADLINES = {
+    Exit.MET: "Cumple",
+    Exit.NOT_MET: "No cumple",
+    Exit.INCONCLUSIVE: "No concluyente",
+    Exit.BROKEN: "La contabilidad no cuadra",
+}
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """Write a share; what is short of 100 % never reads as 100 %, however close."""
+    if share is None:
+        return "—"
+    scale = 10**digits
+    shown = min(round(share * 100 * scale), floor(100 * scale - 1) if share < 1 else 100 * scale) / scale
+    text = f"{shown:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
+
+
+def count(value: float | None) -> str:
+    """Write a whole number with its thousands apart."""
+    return "—" if value is None else f"{round(value):,}".replace(",", THIN)
+
+
+def duration(microseconds: float | None) -> str:
+    """Write a time in the unit that suits it, with three digits that count."""
+    if microseconds is None:
+        return "—"
+    if abs(microseconds) < 1_000:
+        return f"{microseconds:.0f}{THIN}µs"
+    if abs(microseconds) < 999_500:
+        return f"{_digits(microseconds / 1_000)}{THIN}ms"
+    if abs(microseconds) < 120e6:
+        return f"{_digits(microseconds / 1e6)}{THIN}s"
+    return f"{_digits(microseconds / 60e6)}{THIN}min"
+
+
+def _digits(value: float) -> str:
+    size = abs(value)
+    places = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2
+    return f"{value:.{places}f}"

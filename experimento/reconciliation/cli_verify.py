@@ -1,0 +1,116 @@
+"""`python -m experimento verify`: hold outbox, ledger and both text files against one another."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from comun.errors import MalformedMessage
+from comun.settings import Settings
+from experimento.exits import Exit
+from experimento.reconciliation.findings import Kind, Report
+from experimento.reconciliation.verify import reconcile_suite
+from experimento.supervision.running import find
+
+SHOWN = 10  # findings of each kind in the table
+CLASSES = (
+    ("Disponible", "available"),
+    ("No disponible", "unavailable"),
+    ("Sin respuesta", "unanswered"),
+    ("En curso", "in_flight"),
+    ("Sin rastro", "lost_checks"),
+)
+KINDS = {
+    Kind.LOST: ("Perdido", "red"),
+    Kind.DUPLICATED: ("Duplicado", "magenta"),
+    Kind.UNEXPECTED: ("Inesperado", "yellow"),
+    Kind.ALTERED: ("Alterado", "cyan"),
+}
+
+
+@click.command()
+@click.option(
+    "--ids", "ids_file", type=click.File(encoding="utf-8"), help="Solo estas consultas: un id por línea; «-» es stdin."
+)
+@click.option(
+    "--logs-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Carpeta del log manager; por omisión, la de la suite que está en marcha, o LOGS_DIR.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Escribe el resultado como JSON.")
+def command(ids_file: TextIO | None, logs_dir: Path | None, as_json: bool) -> Exit:
+    """Concilia outbox, libro de registro y archivos: qué se perdió, se duplicó o sobra, y en qué salto.
+
+    Termina con 0 si todo cuadra y con 3 si no.
+
+    \b
+    Ejemplos:
+      python -m experimento verify
+      python -m experimento verify --json
+      python -m experimento verify --ids aceptadas.txt
+      jq -r 'select(.outcome == "accepted").id' runs/latest/records.jsonl | python -m experimento verify --ids -
+    """
+    suite = find(Settings.load())
+    if logs_dir is not None:
+        suite = replace(suite, logs_dir=logs_dir)
+    ids = None if ids_file is None else [line.strip() for line in ids_file if line.strip()]
+    try:
+        report = reconcile_suite(suite, ids)
+    except MalformedMessage as exc:
+        raise click.UsageError(f"--ids: {exc}") from exc
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+    else:
+        _show(report, Console())
+    return Exit.MET if report.clean else Exit.BROKEN
+
+
+def _show(report: Report, console: Console) -> None:
+    console.print(_accounts(report))
+    if report.findings:
+        console.print(_samples(report))
+    for note in report.notes:
+        console.print(f"Nota: {note}", highlight=False)
+    if report.clean:
+        console.print("[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra.", highlight=False)
+    else:
+        counts = ", ".join(
+            f"{title.lower()}s: {report.counts[k]}" for k, (title, _) in KINDS.items() if report.counts[k]
+        )
+        console.print(f"[bold red]No cuadra:[/] {counts}.", highlight=False)
+
+
+def _accounts(report: Report) -> Table:
+    title = "Conciliación" if report.accepted is None else "Conciliación de las consultas indicadas"
+    table = Table("", "Cuenta", title=title, title_justify="left")
+    table.columns[1].justify = "right"
+    for name, attribute in CLASSES:
+        table.add_row(name, str(getattr(report, attribute)))
+    table.add_section()
+    table.add_row("Consultas", str(report.checks), style="bold", end_section=True)
+    for name, count in report.lines.items():
+        table.add_row(f"Líneas en {name}", str(count))
+    table.add_row("Líneas archivadas", str(report.archived))
+    if report.leaving:
+        table.add_row("Terminadas, pendientes de retirar del outbox", str(report.leaving))
+    return table
+
+
+def _samples(report: Report) -> Table:
+    table = Table("Hallazgo", "Testigo", "Salto", "Consulta", "Detalle", title="Hallazgos", title_justify="left")
+    for kind, (title, style) in KINDS.items():
+        found = [finding for finding in report.findings if finding.kind is kind]
+        for finding in found[:SHOWN]:
+            more = f"\ny {len(finding.ids) - 1} candidatas más" if len(finding.ids) > 1 else ""
+            times = f" ×{finding.count}" if finding.count > 1 else ""
+            hop = f"{finding.hop:d}" if finding.hop else "—"
+            name = f"{finding.ids[0]}{more}" if finding.ids else "—"
+            table.add_row(f"[{style}]{title}{times}[/]", finding.witness.value, hop, name, finding.detail)
+        rest = report.counts[kind] - sum(finding.count for finding in found[:SHOWN])
+        if rest > 0:
+            table.add_row(f"[{style}]{title}[/]", "", "", "", f"… y {rest} más")
+    return table

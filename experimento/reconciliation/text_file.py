@@ -1,0 +1,97 @@
+"""One of the log manager's two text files, as a reader beside it sees it: whose bytes are whose, whole lines."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from experimento.reconciliation.log_lines import Bytes
+
+PIECE = 4 << 20  # bytes read at once: bounds the memory and stays near the processor
+_NUMBER = 8  # bytes of each number in the side file: the batch's length before it, its place in the file after it
+
+
+class Mark(NamedTuple):
+    """What the ledger knows of the file; all zero before the first line."""
+
+    device: int = 0
+    inode: int = 0
+    base: int = 0  # bytes at its start that are not ours
+    length: int = 0  # bytes committed
+    lines: int = 0  # of ours
+
+
+class TextFile:
+    """The file opened now, against a `mark` read from the ledger afterwards."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.name, self._side = path.name, path.with_name(f"{path.name}.block")
+        self._file: IO[bytes] | None = stack.enter_context(path.open("rb")) if path.exists() else None
+        self.mark, self._size, self._foreign, self._is_another = Mark(), 0, 0, False
+
+    def hold_against(self, mark: Mark) -> tuple[object, ...]:
+        """Learn what the ledger says; return what is odd, empty if nothing is.
+
+        Oddities that come from looking while the log manager rotates or appends are others a moment later.
+        """
+        self.mark = mark
+        if self._file is None:
+            self._is_another = mark.length > 0
+            return ("away",) if self._is_another else ()
+        found = os.fstat(self._file.fileno())
+        self._size = found.st_size
+        self._is_another = (found.st_dev, found.st_ino) != (mark.device, mark.inode) and mark != Mark()
+        self._foreign = max(self._size - mark.length, 0)
+        if self._foreign and self._is_being_appended():
+            self._foreign = 0
+        return (found.st_dev, found.st_ino, self._size, mark) if self._is_another or self._foreign else ()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether what the log manager wrote was rotated or deleted, and it has not yet noticed."""
+        return self.mark.length > 0 and self._size == 0
+
+    @property
+    def note(self) -> str:
+        """What the user should know of this file, or an empty text."""
+        if self.is_gone:
+            return f"{self.name} fue rotado o borrado: sus {self.mark.lines} líneas cuentan como archivadas."
+        if self._foreign:
+            return f"{self.name} tiene {self._foreign} bytes más de los que el log manager dio por escritos."
+        return ""
+
+    def first_number(self) -> int:
+        """Return the number, in an editor, of the first line that the log manager wrote."""
+        return 1 + sum(int((data == ord("\n")).sum()) for data in self._pieces(0, self.mark.base))
+
+    def lines(self) -> Iterator[Bytes]:
+        """Yield whole lines, a piece at a time: what is committed, and what nobody is going to commit."""
+        rest = b""
+        for piece in self._pieces(self.mark.base, self.mark.length + self._foreign):
+            data = rest + piece.tobytes()
+            cut = data.rfind(b"\n") + 1
+            rest = data[cut:]
+            yield np.frombuffer(data[:cut], dtype=np.uint8)
+        if rest:
+            yield np.frombuffer(rest + b"\n", dtype=np.uint8)
+
+    def _pieces(self, start: int, end: int) -> Iterator[Bytes]:
+        if self._file is not None:
+            self._file.seek(start)
+            while (left := end - self._file.tell()) > 0 and (data := self._file.read(min(left, PIECE))):
+                yield np.frombuffer(data, dtype=np.uint8)
+
+    def _is_being_appended(self) -> bool:
+        """Tell whether what follows the committed length is the batch that the log manager is about to commit there."""
+        try:
+            kept = self._side.read_bytes()
+        except FileNotFoundError:
+            return False
+        end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
+        if int.from_bytes(kept[end : end + _NUMBER], "big") != self.mark.length:
+            return False
+        tail = b"".join(piece.tobytes() for piece in self._pieces(self.mark.length, self._size))
+        return kept[_NUMBER:end].startswith(tail)

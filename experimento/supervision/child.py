@@ -1,0 +1,127 @@
+"""One supervised process: started in a session of its own, listened to, signalled, and swept with all it started."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from comun.settings import ROOT
+from experimento.supervision.console import Console
+from experimento.supervision.plan import ChildSpec
+from experimento.supervision.policy import Progress
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+CHUNK = 65_536  # bytes read at once, what a pipe holds on Linux
+
+
+class Child:
+    """A process and what is known of it; only the supervisor changes it."""
+
+    def __init__(self, spec: ChildSpec, console: Console, environment: Mapping[str, str], lock: int) -> None:
+        """`lock` is a descriptor that the process inherits, and with it the lock of the directory."""
+        self.spec = spec
+        self.restarts = -1
+        self.state = "stopped"
+        self.since = time.time()
+        self.born = 0.0  # monotonic seconds
+        self.ready_at: float | None = None  # monotonic seconds
+        self.ready = asyncio.Event()
+        self.stopping = asyncio.Event()  # it is not to be started again
+        self.progress: Progress | None = None
+        self._prefixer = console.prefixer(spec.name)
+        self._console = console
+        self._environment = environment
+        self._lock = lock
+        self._process: Process | None = None
+        self._output_ended = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number while it runs."""
+        return self._process.pid if self._process else None
+
+    def enter(self, state: str) -> None:
+        """Note that the process is in another state now."""
+        self.state, self.since = state, time.time()
+
+    async def start(self) -> None:
+        """Start the process. Must run in the main thread: the kernel's death signal is about the starting thread."""
+        self.restarts += 1
+        self.born, self.ready_at = time.monotonic(), None
+        self.ready.clear()
+        self._output_ended.clear()
+        output, write_end = os.pipe()
+        try:
+            # A pipe of our own: with asyncio's, Python 3.11 waits for its end before it tells that the process ended.
+            self._process = await asyncio.create_subprocess_exec(
+                *self.spec.argv,
+                stdin=DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                cwd=ROOT,
+                env=self._environment,
+                start_new_session=True,
+                pass_fds=(self._lock,),
+                preexec_fn=_die_with_parent(self.spec.orphaned),
+            )
+        finally:
+            os.close(write_end)
+            self._listen(output)
+        self.enter("starting")
+
+    async def ended(self) -> int:
+        """Wait until the process ends, kill what it leaves behind, and return its code (negative: the signal)."""
+        assert self._process is not None  # noqa: S101 - it was started
+        code = await self._process.wait()
+        self.kill()  # granian's own processes would keep the port
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._output_ended.wait(), 1)
+        self._process = None
+        self.ready.clear()
+        self.enter("stopped")
+        return code
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+
+    def kill(self) -> None:
+        """Kill the process and all it started."""
+        if self._process:
+            with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of the dead
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _listen(self, output: int) -> None:
+        loop = asyncio.get_running_loop()
+
+        def move() -> None:
+            if chunk := os.read(output, CHUNK):
+                self._console.write(self._prefixer.feed(chunk))
+                return
+            self._console.write(self._prefixer.end())
+            loop.remove_reader(output)
+            os.close(output)
+            self._output_ended.set()
+
+        loop.add_reader(output, move)
+
+
+def _die_with_parent(sent: signal.Signals) -> Callable[[], None] | None:
+    """Return what a new process does first so that the kernel signals it when its parent is killed; None off Linux."""
+    if sys.platform != "linux":
+        return None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def arrange() -> None:
+        prctl(PR_SET_PDEATHSIG, int(sent))
+        if os.getppid() != parent:  # it was killed just before
+            os._exit(1)
+
+    return arrange

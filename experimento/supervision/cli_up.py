@@ -1,0 +1,158 @@
+"""`python -m experimento up`: the whole suite with one command."""
+
+import asyncio
+import errno
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from comun.errors import SuiteError
+from comun.settings import ROOT, Settings, is_configured
+from experimento.exits import Exit
+from experimento.supervision import broker as embedded
+from experimento.supervision.console import Console
+from experimento.supervision.plan import ChildSpec, plan
+from experimento.supervision.probes import Probes
+from experimento.supervision.running import Running, supervised, take_lock, url_of
+from experimento.supervision.supervisor import Supervisor
+from experimento.workload.descriptors import sockets_allowed
+
+REASONS = {
+    errno.EACCES: "permiso denegado",
+    errno.EADDRNOTAVAIL: "esa dirección no es de esta máquina",
+    errno.EEXIST: "no es un directorio",
+    errno.ENOSPC: "disco lleno",
+    errno.ENOTDIR: "no es un directorio",
+    errno.EROFS: "sistema de archivos de solo lectura",
+}
+LEFTOVERS = 15.0  # seconds that the processes of a killed supervisor have to end
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65_535), help="Puerto de la API (MONITOR_PORT, 5000).")
+@click.option("--host", help="Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1).")
+def command(port: int | None, host: str | None) -> Exit:
+    """Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden."""
+    settings = settled(Settings.load(), port, host)
+    lock = claim(settings)
+    check_port(settings)
+    broker = None if is_configured("BROKER_URL") else embedded.prepare(settings.var_dir)
+    if broker:
+        settings = replace(settings, broker_url=broker.url)
+    probes = Probes(settings.broker_url, url_of(settings))
+    specs = plan(settings, probes, sockets=sockets_allowed(), broker=broker)
+    return supervise(specs, settings, probes, lock=lock, welcome=lambda seconds: welcome(settings, seconds))
+
+
+def settled(settings: Settings, port: int | None = None, host: str | None = None) -> Settings:
+    """Return the settings with what the command line says and with directories that exist and can be written.
+
+    Raises SuiteError for a directory that cannot be, ConfigurationError for an address that needs a token.
+    """
+    return replace(
+        settings,
+        monitor_port=port or settings.monitor_port,
+        monitor_host=host or settings.monitor_host,
+        var_dir=_writable(settings.var_dir, "VAR_DIR"),
+        logs_dir=_writable(settings.logs_dir, "LOGS_DIR"),
+    ).checked()
+
+
+def claim(settings: Settings) -> int:
+    """Take the lock of VAR_DIR and return its descriptor, waiting for what a killed supervisor left to end.
+
+    Raises SuiteError naming the suite that has it.
+    """
+    if sys.platform == "win32":
+        raise SuiteError("En Windows la suite se arranca en seis terminales, como dice el README, o dentro de WSL.")
+    deadline = time.monotonic() + LEFTOVERS
+    while (lock := take_lock(settings.var_dir)) is None:
+        if running := supervised(settings.var_dir):
+            raise SuiteError(
+                f"Ya hay una suite en marcha con VAR_DIR={settings.var_dir}: {running.url}, proceso {running.pid}. "
+                "Se detiene con Ctrl-C en su terminal; otra a la vez necesita otro VAR_DIR y otro puerto."
+            )
+        if time.monotonic() > deadline:
+            raise SuiteError(f"Quedan procesos de una suite anterior que usan {settings.var_dir} y no terminan.")
+        time.sleep(0.05)
+    return lock
+
+
+def check_port(settings: Settings) -> None:
+    """Raise SuiteError unless the API can listen where it is to."""
+    host, port = settings.monitor_host, settings.monitor_port
+    try:
+        free = embedded.port_is_free(port, host)
+    except OSError as exc:
+        raise SuiteError(f"No se puede escuchar en {host}:{port}: {_reason(exc)}.") from exc
+    if not free:
+        raise SuiteError(
+            f"El puerto {port} de {host} ya está ocupado. Otro: python -m experimento up --port {port % 65_535 + 1}"
+        )
+
+
+def supervise(
+    specs: Sequence[ChildSpec], settings: Settings, probes: Probes, *, lock: int, welcome: Callable[[float], str]
+) -> Exit:
+    """Run the processes until they are over."""
+    console = Console(sys.stdout.fileno())
+    console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
+    supervisor = Supervisor(
+        specs,
+        console=console,
+        observer=probes,
+        board=Running(url_of(settings), settings.broker_url, settings.logs_dir),
+        var_dir=settings.var_dir,
+        environment=settings.environment(),
+        lock=lock,
+        welcome=welcome,
+    )
+    return asyncio.run(supervisor.run())
+
+
+def welcome(settings: Settings, seconds: float) -> str:
+    """Say where to go now that all is ready."""
+    url, logs = url_of(settings), settings.logs_dir
+    test = f"{_python()} test_monitor.py"
+    if url != url_of(Settings()):
+        test += f" --url {url}/status"
+    return (
+        f"Todo listo en {seconds:.1f} s. Ctrl-C detiene la suite en orden.\n"
+        f"  Panel      {url}/\n"
+        f"  Consulta   {url}/status\n"
+        f"  Archivos   {logs / 'logs.txt'}\n"
+        f"             {logs / 'call_center_status.txt'}\n"
+        f"  Y ahora, en otra terminal:  {test}"
+    )
+
+
+def _python() -> str:
+    """Return how to type this interpreter: another terminal may not have the virtual environment activated."""
+    program = Path(sys.executable)
+    if shutil.which("python") == str(program) or not program.is_relative_to(ROOT):
+        return "python"
+    return str(program.relative_to(ROOT))
+
+
+def _writable(directory: Path, variable: str) -> Path:
+    """Return the directory as an absolute path after writing to it: permissions alone do not tell (full, read-only)."""
+    path = directory.resolve()
+    try:
+        path.mkdir(mode=0o700 if variable == "VAR_DIR" else 0o777, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"\n")
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise SuiteError(f"No se puede escribir en {variable}={path}: {_reason(exc)}.") from exc
+    return path
+
+
+def _reason(exc: OSError) -> str:
+    return REASONS.get(exc.errno or 0) or exc.strerror or str(exc)

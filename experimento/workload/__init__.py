@@ -1,0 +1,1 @@
+"""Put load on the monitor and record what became of each request."""

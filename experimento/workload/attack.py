@@ -1,0 +1,84 @@
+"""The attack: put the load on, show how it goes, and keep every record in the run's folder as it comes in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from comun.clock import Clock
+from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.wording import count, duration, percent
+from experimento.workload import records
+from experimento.workload.interrupt import Interrupt
+from experimento.workload.live import Live
+from experimento.workload.load import LATE, Fared, Generator
+from experimento.workload.progress import Bar
+from experimento.workload.records import Outcome, Record
+
+Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
+STOPPING = "terminan las que están en curso (Ctrl-C otra vez: abandonar)"
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What an attack left."""
+
+    records: list[Record]  # in the order in which they ended
+    fared: Fared
+    started: int  # microseconds
+    ended: int
+    interrupted: bool
+    decided: bool  # a sequential test ended it
+
+
+def attack(
+    generator: Generator,
+    *,
+    planned: int,
+    folder: Path,
+    console: Console,
+    test: SequentialTest | None = None,
+    show: Show | None = None,
+) -> Attack:
+    """Run the generator to its end, to the first Ctrl-C or to the decision of `test`."""
+    clock, made, decided = Clock(), list[Record](), False
+    started = clock.now()
+    live = Live(started)
+    with (
+        (folder / records.RECORDS).open("w", encoding="utf-8") as file,
+        Interrupt() as interrupt,
+        Bar(console, "Carga", planned) as bar,
+    ):
+
+        def collect(new: list[Record]) -> None:
+            nonlocal decided
+            records.write(file, new)
+            file.flush()
+            made.extend(new)
+            live.add(new, clock.now())
+            if show is not None:
+                show(new, bar)
+            if test is not None and not decided:
+                decided = any(test.update(record.outcome is Outcome.ACCEPTED) for record in new)
+            if interrupt.asked or decided:
+                generator.stop()
+            bar.update(live.made, STOPPING if interrupt.asked else live.text())
+
+        fared = generator.run(collect)
+    return Attack(made, fared, started, clock.now(), interrupt.asked, decided)
+
+
+def warnings(fared: Fared) -> list[str]:
+    """Say in sentences what a reader of the verdict has to know about how the load was put on."""
+    found = []
+    if fared.busy:
+        found.append(
+            f"el generador usó el {percent(fared.cpu, 0)} de un núcleo: pudo ser él, y no el servicio, el límite"
+        )
+    if fared.tardy:
+        found.append(
+            f"{count(fared.late)} peticiones salieron más de {duration(LATE)} tarde (hasta {duration(fared.worst)}): "
+            "el generador no llevó el ritmo pedido"
+        )
+    return found

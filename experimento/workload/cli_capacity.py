@@ -1,0 +1,116 @@
+"""`python -m experimento capacity`: the highest load at which the requirements are still proven."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from math import ceil, log
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from comun.settings import Settings
+from experimento.exits import Exit
+from experimento.judgement.intervals import ALPHA
+from experimento.judgement.requirements import Requirement
+from experimento.workload import options, records
+from experimento.workload.capacity import MAX_PROBES, Capacity, search
+from experimento.workload.load import Closed, Open
+from experimento.workload.probing import UNITS, Prober, Stopped, conclusion, document, table
+from experimento.workload.progress import make_console
+from experimento.workload.run import Order, Run, usual
+
+_RESERVE = 2  # times the requests that would prove a share if none failed: a few failures must not hide the capacity
+_LEAST = 100  # requests of a probe
+_ANSWER = 0.01  # seconds an answer takes at least, so that no pause at all does not mean no requests at all
+
+
+@click.command()
+@click.option(
+    "--by",
+    type=click.Choice(["threads", "rate"]),
+    default="threads",
+    show_default=True,
+    help="Qué se busca: hilos a la vez, o peticiones por segundo.",
+)
+@click.option("--start", type=click.IntRange(1, 100_000), default=25, show_default=True, help="Primera carga.")
+@click.option("--highest", type=click.IntRange(1, 100_000), default=5_000, show_default=True, help="Mayor carga.")
+@click.option(
+    "--duration", type=options.Seconds(1, 3_600), default="10s", show_default=True, help="Lo que dura una prueba."
+)
+@options.pause
+@options.url
+@options.timeout
+@options.settle
+@options.require
+@click.option(
+    "--probes", type=click.IntRange(1, MAX_PROBES), default=MAX_PROBES, show_default=True, help="Pruebas como mucho."
+)
+@options.out
+def command(
+    *,
+    by: str,
+    start: int,
+    highest: int,
+    duration: float,
+    pause: float,
+    url: str | None,
+    timeout: float,
+    settle: float,
+    texts: tuple[str, ...],
+    probes: int,
+    out: Path,
+) -> Exit:
+    """Busca la mayor carga con la que los requisitos aún quedan demostrados.
+
+    Multiplica la carga por cuatro hasta que dejan de estarlo y luego biseca hasta acotarla en un 5 %. Cada prueba es
+    una ejecución completa, con sus peticiones bastantes para demostrar los requisitos y su conciliación.
+
+    \b
+    Ejemplos:
+      python -m experimento capacity --require 'p99<500ms' --require 'service>=99%'
+      python -m experimento capacity --by rate --start 100 --highest 3000
+    """
+    if start > highest:
+        raise click.UsageError(f"--start {start} es mayor que --highest {highest}.")
+    settings = Settings.load()
+    wanted = options.requirements(texts)
+    address = options.target_url(url, settings)
+    least = enough(wanted or usual())
+
+    def order(load: int) -> Order:
+        model: Closed | Open
+        if by == "rate":
+            model = Open(load, max(duration, ceil(least / load)))
+        else:
+            model = Closed(load, max(ceil(duration / (pause + _ANSWER)), ceil(least / load)), pause)
+        return Order(url=address, model=model, timeout=timeout, settle=settle, requirements=wanted)
+
+    console = make_console()
+    Run(order(start), settings, console)  # says now, before there is a folder, if nobody is there
+    folder = records.make_folder(out, "capacidad", datetime.now().astimezone(), is_run=False)
+    prober = Prober(lambda load: Run(order(load), settings, console), folder, UNITS[by])
+    try:
+        found = search(prober, start=start, highest=highest, most=probes)
+        return Exit.MET if found.proven else Exit.INCONCLUSIVE if found.generator_limited else Exit.NOT_MET
+    except Stopped as exc:
+        click.echo(str(exc))
+        return exc.code
+    finally:
+        _tell(prober, folder, by)
+
+
+def enough(wanted: Sequence[Requirement]) -> int:
+    """Return how many requests prove the most demanding share with something in reserve.
+
+    n successes in a row prove a share s at level alpha when s^n <= alpha.
+    """
+    shares = [requirement.share for requirement in wanted if requirement.share < 1]
+    return max([_LEAST, *(ceil(_RESERVE * log(ALPHA) / log(share)) for share in shares)])
+
+
+def _tell(prober: Prober, folder: Path, by: str) -> None:
+    found = Capacity(tuple(prober.probes))
+    records.write_document(folder / "capacity.json", document(prober.done, found, by))
+    if found.probes:
+        Console(highlight=False).print(table(prober.done, found))
+    click.echo("\n".join([*conclusion(found, UNITS[by]), f"Carpeta: {folder}"]))

@@ -1,0 +1,93 @@
+"""`python -m experimento load`: one run, judged."""
+
+from pathlib import Path
+
+import click
+
+from comun.settings import Settings
+from experimento.exits import Exit
+from experimento.workload import options
+from experimento.workload.arrivals import Arrivals
+from experimento.workload.load import Closed, Open
+from experimento.workload.run import Order, run_and_tell, usual
+
+_CLOSED, _OPEN = ("threads", "requests", "pause"), ("duration", "arrivals", "seed")
+
+
+@click.command()
+@options.threads(default=100)
+@options.each(default=10)
+@options.pause
+@click.option("--rate", type=options.Rate(), help="Modelo abierto: peticiones que llegan por segundo, como 200/s.")
+@click.option(
+    "--duration", type=options.Seconds(0.1, 86_400), default="30s", show_default=True, help="De la carga con --rate."
+)
+@click.option(
+    "--arrivals",
+    type=click.Choice([kind.value for kind in Arrivals]),
+    default=Arrivals.CONSTANT.value,
+    show_default=True,
+    help="Con --rate: a ritmo constante, o como usuarios independientes (Poisson).",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="De las llegadas de Poisson.")
+@options.url
+@options.timeout
+@options.settle
+@options.require
+@click.option("--until-decided", is_flag=True, help="Termina en cuanto el requisito sobre el servicio está decidido.")
+@click.option("--name", type=options.Name(), default="carga", show_default=True, help="Parte del nombre de la carpeta.")
+@options.out
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    threads: int,
+    requests: int,
+    pause: float,
+    rate: float | None,
+    duration: float,
+    arrivals: str,
+    seed: int,
+    url: str | None,
+    timeout: float,
+    settle: float,
+    texts: tuple[str, ...],
+    until_decided: bool,
+    name: str,
+    out: Path,
+) -> Exit:
+    """Pone carga sobre el monitor, concilia cada consulta y emite un veredicto.
+
+    \b
+    Ejemplos:
+      python -m experimento load --threads 100 --requests 10
+      python -m experimento load --rate 200/s --duration 30s --arrivals poisson
+      python -m experimento load --require 'service>=99.9%' --require 'p99<500ms' --require 'lost==0'
+      python -m experimento load --threads 50 --requests 1000 --pause 0 --until-decided
+
+    Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente, 3 si la contabilidad no cuadra, 64 si la orden
+    está mal escrita, 69 si no hay servicio y 130 si se interrumpe.
+    """
+    _refuse_mixture(ctx, is_open=rate is not None)
+    settings = Settings.load()
+    wanted = options.requirements(texts)
+    order = Order(
+        url=options.target_url(url, settings),
+        model=Closed(threads, requests, pause) if rate is None else Open(rate, duration, Arrivals(arrivals), seed),
+        timeout=timeout,
+        settle=settle,
+        requirements=wanted,
+        until_decided=options.service_target(wanted or usual()) if until_decided else None,
+    )
+    return run_and_tell(order, settings, out=out, name=name).exit
+
+
+def _refuse_mixture(ctx: click.Context, *, is_open: bool) -> None:
+    """Refuse options of the other load model: they would be ignored."""
+    for option in _CLOSED if is_open else _OPEN:
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{option} no va con --rate: en el modelo abierto no hay hilos que pausen."
+                if is_open
+                else f"--{option} solo va con --rate."
+            )

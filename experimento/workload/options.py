@@ -1,0 +1,112 @@
+"""Options that several commands share: rates, times and requirements as a person types them."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from comun.settings import Settings
+from experimento.judgement.requirements import Kind, Requirement, parse
+from experimento.supervision import running
+from experimento.workload.client import status_url
+from experimento.workload.records import RUNS
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0}
+_NUMBER = r"\s*([0-9]+(?:[.,][0-9]+)?)\s*"
+
+
+class Seconds(click.ParamType[float]):
+    """A time such as `30s`, `500ms`, `2min` or plainly `30`; becomes seconds."""
+
+    name = "tiempo"
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds, or fail with what is allowed."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(rf"{_NUMBER}(ms|s|min|m|h)?\s*", str(value))
+        seconds = float(found[1].replace(",", ".")) * _UNITS[found[2] or "s"] if found else -1.0
+        if not self._low <= seconds <= self._high:
+            self.fail(f"«{value}» debe ser un tiempo entre {self._low:g} s y {self._high:g} s, como 500ms, 30s o 2min.")
+        return seconds
+
+
+class Rate(click.ParamType[float]):
+    """A rate such as `200/s`, `600/min` or plainly `200`; becomes requests a second."""
+
+    name = "ritmo"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the requests a second, or fail with what is allowed."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(rf"{_NUMBER}(?:/\s*(s|min|m|h))?\s*", str(value))
+        rate = float(found[1].replace(",", ".")) / _UNITS[found[2] or "s"] if found else 0.0
+        if not 0.001 <= rate <= 100_000:
+            self.fail(f"«{value}» debe ser un ritmo entre 0.001/s y 100000/s, como 200/s o 600/min.")
+        return rate
+
+
+class Name(click.ParamType[str]):
+    """A name that can be part of a folder's."""
+
+    name = "nombre"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, or fail with what is allowed."""
+        if not re.fullmatch(r"[\w][\w.-]{0,63}", str(value)):
+            self.fail(f"«{value}» debe tener de 1 a 64 letras, cifras, puntos o guiones.")
+        return str(value)
+
+
+# A command gives these two its own default.
+threads = partial(click.option, "--threads", type=click.IntRange(1, 10_000), show_default=True, help="Hilos a la vez.")
+each = partial(
+    click.option, "--requests", type=click.IntRange(1, 10**6), show_default=True, help="Peticiones de cada hilo."
+)
+pause = click.option(
+    "--pause", type=Seconds(0, 3_600), default="1s", show_default=True, help="Entre dos peticiones de un hilo."
+)
+url = click.option("--url", help="Dirección del monitor; por omisión, la suite que está en marcha en este equipo.")
+timeout = click.option(
+    "--timeout", type=Seconds(0.1, 300), default="10s", show_default=True, help="Espera máxima de una petición."
+)
+settle = click.option(
+    "--settle", type=Seconds(0, 3_600), default="60s", show_default=True, help="Espera máxima a las respuestas."
+)
+require = click.option(
+    "--require",
+    "texts",
+    multiple=True,
+    metavar="REQUISITO",
+    help="Como 'service>=99%', 'p99<500ms' o 'lost==0'; se puede repetir.",
+)
+out = click.option(
+    "--out", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Dónde va la carpeta."
+)
+
+
+def requirements(texts: tuple[str, ...]) -> tuple[Requirement, ...]:
+    """Read the requirements that were given. Raises ConfigurationError."""
+    return tuple(parse(text) for text in texts)
+
+
+def service_target(wanted: Sequence[Requirement]) -> float:
+    """Return the share of the first requirement on the service, which is what a run can be stopped early for."""
+    found = next((r.value for r in wanted if r.kind is Kind.SHARE and r.subject == "service"), None)
+    if found is None:
+        raise click.UsageError(
+            "--until-decided necesita un requisito sobre el servicio, como --require 'service>=99%'."
+        )
+    return found
+
+
+def target_url(url: str | None, settings: Settings) -> str:
+    """Return the address to put under load: the one given, else that of the suite on this machine."""
+    return status_url(url or running.find(settings).url)

@@ -1,0 +1,113 @@
+"""The probes of a capacity search: each is a whole run in a folder of its own; and what they say together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from experimento.exits import Exit
+from experimento.judgement.wording import HEADLINES, STAGE_TITLES, count, duration, percent
+from experimento.workload.capacity import Capacity, Probe
+from experimento.workload.latency import END_TO_END, GET, HOPS
+from experimento.workload.run import Done, Run
+
+UNITS = {"threads": "hilos a la vez", "rate": "peticiones por segundo"}
+
+
+class Stopped(Exception):
+    """Raised when a probe ends the search: it was interrupted, or its accounting is broken."""
+
+    def __init__(self, code: Exit) -> None:
+        super().__init__("Búsqueda interrumpida." if code is Exit.INTERRUPTED else "Búsqueda terminada sin acabar.")
+        self.code = code
+
+
+class Prober:
+    """Makes the run for a load, carries it out in a folder of its own, and keeps what it showed."""
+
+    def __init__(self, make: Callable[[int], Run], folder: Path, unit: str) -> None:
+        self._make = make
+        self._folder = folder
+        self._unit = unit
+        self.done: list[Done] = []
+        self.probes: list[Probe] = []
+
+    def __call__(self, load: int) -> Probe:
+        """Try one load. Raises Stopped, and whatever keeps a run from starting."""
+        number = len(self.probes) + 1
+        click.echo(f"Prueba {number}: {count(load)} {self._unit}")
+        run = self._make(load)
+        folder = self._folder / f"{number:02}-{load}"
+        folder.mkdir()
+        done = run.carry_out(folder)
+        click.echo(f"  {_outcome(done)}: {_figures(done)}")
+        if done.exit in (Exit.INTERRUPTED, Exit.BROKEN):
+            raise Stopped(done.exit)
+        latency = done.summary["latency"]
+        hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop]["count"]}
+        self.done.append(done)
+        self.probes.append(Probe(load, done.exit is Exit.MET, done.attack.fared.limited, hops))
+        return self.probes[-1]
+
+
+def conclusion(found: Capacity, unit: str) -> list[str]:
+    """Say in sentences what a search found, as far as it came."""
+    lines = []
+    if not found.probes:
+        lines.append("Capacidad: no se completó ninguna prueba.")
+    elif found.proven is None:
+        lines.append("Capacidad: ninguna de las cargas probadas cumple los requisitos.")
+    elif found.refuted is None:
+        lines.append(f"Capacidad: al menos {count(found.proven)} {unit}; no se llegó a una carga que no cumpla.")
+    else:
+        lines.append(f"Capacidad: {count(found.proven)} {unit}; con {count(found.refuted)} ya no queda demostrado.")
+    if hop := found.saturated_hop:
+        lines.append(f"Se satura primero el salto «{STAGE_TITLES[hop]}»: es donde más creció la espera.")
+    if found.generator_limited:
+        lines.append("El propio generador fue el límite: la capacidad del sistema puede ser mayor.")
+    return lines
+
+
+def table(done: Sequence[Done], found: Capacity) -> Table:
+    """Return a row a probe, the lightest first."""
+    shown = Table("Carga", "Veredicto", "Servicio", "p99 GET", "p99 total", "Pet./s", "Generador", box=box.SIMPLE)
+    for probe, run in sorted(zip(found.probes, done, strict=True), key=lambda pair: pair[0].load):
+        summary = run.summary
+        shown.add_row(
+            count(probe.load),
+            _outcome(run),
+            percent(summary["service"]["ratio"]),
+            duration(summary["latency"][GET].get("p99")),
+            duration(summary["latency"][END_TO_END].get("p99")),
+            count(summary["run"]["rate"]),
+            "al límite" if probe.generator_limited else "holgado",
+        )
+    return shown
+
+
+def document(done: Sequence[Done], found: Capacity, unit: str) -> dict[str, Any]:
+    """Return the same for machines; each probe's folder has the rest."""
+    return {
+        "version": 1,
+        "unit": unit,
+        "proven": found.proven,
+        "refuted": found.refuted,
+        "saturated_hop": found.saturated_hop,
+        "generator_limited": found.generator_limited,
+        "requirements": [item["text"] for item in done[0].summary["requirements"]] if done else [],
+        "probes": [{**asdict(probe), "folder": run.folder.name} for probe, run in zip(found.probes, done, strict=True)],
+    }
+
+
+def _outcome(done: Done) -> str:
+    return HEADLINES.get(done.exit, "Interrumpida")
+
+
+def _figures(done: Done) -> str:
+    latency = done.summary["latency"]
+    figures = [f"servicio {percent(done.summary['service']['ratio'])}", f"p99 {duration(latency[GET].get('p99'))}"]
+    return ", ".join([*figures, "el generador fue el límite"] if done.attack.fared.limited else figures)

@@ -1,0 +1,183 @@
+"""One run from start to end: attack, wait for the outbox, reconcile, judge, report."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from comun.errors import StoreUnavailable
+from comun.settings import Settings
+from experimento.exits import Exit
+from experimento.judgement import report, run_folder
+from experimento.judgement.requirements import DEFAULT, Kind, Requirement, parse
+from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.summary import summarize
+from experimento.reconciliation import verify
+from experimento.supervision.running import Running
+from experimento.workload import records, settle, target, trails
+from experimento.workload.attack import Attack, Show, attack, warnings
+from experimento.workload.load import Closed, Generator, Open
+from experimento.workload.progress import make_console
+from experimento.workload.records import Outcome
+from experimento.workload.target import Elsewhere
+from experimento.workload.trails import LedgerUnreadable
+
+_SAMPLES = 20  # repeated ids that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run and how it is to be judged."""
+
+    url: str
+    model: Closed | Open
+    timeout: float  # seconds
+    settle: float = 60.0  # seconds to wait at most until no check of the run is in flight
+    requirements: tuple[Requirement, ...] = ()  # none: the usual ones, as far as they can be judged
+    until_decided: float | None = None  # the service share to decide on; None: make every request
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of it."""
+
+    folder: Path
+    attack: Attack
+    summary: dict[str, Any]
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code: an interrupted run says so, whatever the part that was made shows."""
+        return Exit.INTERRUPTED if self.summary["run"]["interrupted"] else Exit(self.summary["exit"])
+
+
+class Run:
+    """One order, ready to be carried out."""
+
+    def __init__(self, order: Order, settings: Settings, console: Console) -> None:
+        """Prepare; no check is made. Raises ConfigurationError for a bad address, Unreachable if nobody is there."""
+        self._order = order
+        self._settings = settings
+        self._console = console
+        self._generator = Generator(order.url, order.model, timeout=order.timeout)
+        target.check_reachable(order.url, order.timeout)
+
+    def carry_out(self, folder: Path, show: Show | None = None) -> Done:
+        """Attack, reconcile and judge; the folder holds everything afterwards, whatever happens on the way."""
+        order = self._order
+        test = None if order.until_decided is None else SequentialTest(order.until_decided)
+        planned = order.model.planned
+        done = attack(self._generator, planned=planned, folder=folder, console=self._console, test=test, show=show)
+        summary = conclude(
+            folder,
+            _plan(order, done),
+            self._settings,
+            self._console,
+            longest=order.settle,
+            requirements=order.requirements,
+        )
+        return Done(folder, done, summary)
+
+
+def conclude(
+    folder: Path,
+    plan: dict[str, Any],
+    settings: Settings,
+    console: Console,
+    *,
+    longest: float,
+    requirements: Sequence[Requirement] = (),
+) -> dict[str, Any]:
+    """Reconcile the records in the folder if that can be done from here, judge them, and write all of it down.
+
+    Waits at most `longest` seconds for the run's checks to end. Any generator's records will do.
+    """
+    records.write_document(folder / records.PLAN, plan)
+    try:
+        suite = target.locate(plan["url"], settings)
+        ids = [record.id for record in records.read(folder) if record.outcome is Outcome.ACCEPTED and record.id]
+        plan["interrupted"] |= settle.wait(suite, ids, longest=longest, console=console)
+        _reconcile(folder, suite, ids)
+        plan["receptor_availability"] = target.receptor_setting(plan["url"])
+    except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
+        plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
+    records.write_document(folder / records.PLAN, plan)
+    return judge(folder, requirements)
+
+
+def _reconcile(folder: Path, suite: Running, ids: Sequence[str]) -> None:
+    """Join the run's checks with every other witness and keep what they say.
+
+    Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done.
+    """
+    target.check_known(suite, ids)
+    found = _with_repeated(verify.reconcile_run(suite, ids), ids)
+    trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
+    records.write_document(folder / run_folder.RECONCILIATION, found)
+
+
+def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show: Show | None = None) -> Done:
+    """Carry out one order in a new folder below `out`, and print the verdict and what it rests on."""
+    run = Run(order, settings, make_console())
+    folder = records.make_folder(out, name, datetime.now().astimezone())
+    try:
+        done = run.carry_out(folder, show)
+    except KeyboardInterrupt:
+        click.echo(f"Abandonado. Lo que se hizo se puede juzgar con: python -m experimento report {folder}", err=True)
+        raise
+    click.echo(report.render(done.summary, "text"))
+    click.echo(f"Informe: {folder / 'report.html'}")
+    return done
+
+
+def usual() -> tuple[Requirement, ...]:
+    """Return the requirements that hold when none are given."""
+    return tuple(parse(text) for text in DEFAULT)
+
+
+def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
+    """Judge what the folder holds, and write the summary and the report into it.
+
+    The usual requirements, if none are given, leave out how many checks were lost where that cannot be known.
+    """
+    run = run_folder.read(folder)
+    wanted = requirements or [r for r in usual() if run.reconciled or r.kind is not Kind.COUNT]
+    summary = summarize(run, wanted)
+    records.write_document(folder / run_folder.SUMMARY, summary)
+    (folder / "report.html").write_text(report.render(summary, "html"), encoding="utf-8")
+    return summary
+
+
+def _with_repeated(found: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
+    """Count an id that was given to several requests as duplicated: the other witnesses cannot see that."""
+    repeated = [(check_id, times - 1) for check_id, times in Counter(ids).items() if times > 1]
+    duplicated = found["duplicated"]
+    duplicated["count"] += sum(times for _, times in repeated)
+    duplicated["samples"] += [
+        {"id": check_id, "hop": 1, "detail": f"{times + 1} peticiones recibieron este id", "witness": records.RECORDS}
+        for check_id, times in repeated[:_SAMPLES]
+    ]
+    return found
+
+
+def _plan(order: Order, done: Attack) -> dict[str, Any]:
+    model = {"model": "closed" if isinstance(order.model, Closed) else "open", **asdict(order.model)}
+    return {
+        "version": 1,
+        "url": order.url,
+        **model,
+        "timeout": order.timeout,
+        "planned": order.model.planned,
+        "started": done.started,
+        "ended": done.ended,
+        "interrupted": done.interrupted,
+        "requirements": [requirement.text for requirement in order.requirements],
+        "sequential": order.until_decided is not None,
+        "generator": asdict(done.fared),
+        "warnings": warnings(done.fared),
+    }

@@ -1,0 +1,96 @@
+"""What is under load: whether it can be reached at all, and whether its outbox and ledger are on this machine."""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+import requests
+
+from comun import store
+from comun.errors import StoreUnavailable, SuiteError
+from comun.outbox import Outbox
+from comun.settings import Settings
+from experimento.supervision import running
+from experimento.supervision.running import Running
+from experimento.workload import trails
+
+_PATIENCE = 2.0  # seconds for a look at the monitor that is not part of the load
+
+
+class Unreachable(SuiteError):
+    """Raised when nobody listens at the address that is to be put under load."""
+
+
+class Elsewhere(SuiteError):
+    """Raised when the suite under load cannot be looked into from here, so that only the client's view is left."""
+
+
+def check_reachable(url: str, timeout: float) -> None:
+    """Open a connection and close it: no check is made. Raises Unreachable."""
+    try:
+        socket.create_connection(_address(url), timeout).close()
+    except OSError as exc:
+        raise Unreachable(
+            f"No se puede conectar con {url}: {_why(exc, timeout)}. "
+            "¿Está en marcha el monitor? Se arranca con: python -m experimento up"
+        ) from exc
+
+
+def _why(exc: OSError, timeout: float) -> str:
+    if isinstance(exc, TimeoutError):
+        return f"sin respuesta en {timeout:g} s"
+    if isinstance(exc, socket.gaierror):
+        return "nombre de equipo desconocido"
+    return "nadie escucha en esa dirección" if isinstance(exc, ConnectionRefusedError) else str(exc.strerror)
+
+
+def locate(url: str, settings: Settings) -> Running:
+    """Return the suite behind the address, if its outbox and ledger are on this machine. Raises Elsewhere."""
+    suite = running.find(settings)
+    if not _is_local(url):
+        raise Elsewhere(f"{url} está en otra máquina")
+    if suite.pid is not None and _address(suite.url) != _address(url):
+        raise Elsewhere(f"la carga fue a {url} y la suite que está en marcha aquí es {suite.url}")
+    if not (suite.logs_dir / trails.LEDGER).exists():
+        raise Elsewhere(f"no hay libro de registro en {suite.logs_dir} (LOGS_DIR)")
+    if suite.pid is None:
+        try:
+            Outbox(store.connect(suite.broker_url)).size()
+        except StoreUnavailable as exc:
+            raise Elsewhere(str(exc)) from exc
+    return suite
+
+
+def check_known(suite: Running, ids: Collection[str]) -> None:
+    """Raise Elsewhere if no witness knows a single id, unless this suite's supervisor vouches for its address.
+
+    Without a supervisor the settings are a guess: the ledger may be that of another suite.
+    """
+    if suite.pid is not None or not ids or trails.from_ledger(suite.logs_dir, ids):
+        return
+    if not set(ids).intersection(Outbox(store.connect(suite.broker_url)).all_ids()):
+        raise Elsewhere(f"el libro de registro de {suite.logs_dir} no conoce ninguna consulta de esta carga")
+
+
+def receptor_setting(url: str) -> float | None:
+    """Ask the monitor which availability its receptor was set to; None if it does not say."""
+    parts = urlsplit(url)
+    try:
+        answer = requests.get(f"{parts.scheme}://{parts.netloc}/api/state", timeout=_PATIENCE).json()
+        return float(answer["receptor"]["setting"])
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return None
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_local(url: str) -> bool:
+    try:
+        return ipaddress.ip_address(_address(url)[0]).is_loopback
+    except ValueError:
+        return False
