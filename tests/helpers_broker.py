@@ -9,8 +9,8 @@ from typing import Any, cast
 import redis
 
 from comun import store
-from experimento.broker import Broker
-from experimento.probes import Probes
+from experimento.supervision.broker import Broker
+from experimento.supervision.probes import Probes
 from tests.helpers import wait_until
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 
 from comun.ids import requested_at
 from comun.messages import Hop
-from experimento.findings import Kind, Report, Witness
-from experimento.id_columns import Ids
-from experimento.reconcile import reconcile
+from experimento.reconciliation.findings import Kind, Report, Witness
+from experimento.reconciliation.id_columns import Ids
+from experimento.reconciliation.reconcile import reconcile
 from tests.helpers_witnesses import Row, World
 
 SEEDS = range(20)

@@ -14,9 +14,9 @@ import numpy as np
 
 from comun.ids import new_id, requested_at, to_bytes
 from comun.messages import Hop, Status
-from experimento.evidence import Evidence, Rows
-from experimento.id_columns import Ids
-from experimento.log_lines import parse, parse_answers
+from experimento.reconciliation.evidence import Evidence, Rows
+from experimento.reconciliation.id_columns import Ids
+from experimento.reconciliation.log_lines import parse, parse_answers
 
 START = 1_795_000_000_000_000  # microseconds since the epoch
 SCHEMA = """
