@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 from comun import heartbeat, store
 from comun.clock import Clock
 from comun.dead_letters import DeadLetters
+from comun.envelope import check_envelope
 from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
 from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
 from comun.settings import Settings
@@ -69,27 +70,40 @@ class SuiteConsumer(Consumer):
         conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.5, interval_step=0.5, interval_max=2)
         return super().ensure_connected(conn)
 
-    def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Keep a message of another content type, or one whose body cannot be decoded."""
-        self._bury(message, exc)
-        message.ack()
+    def create_task_handler(self, *args: Any, **named: Any) -> Callable[[Any], None]:
+        """Handle messages as Celery does, except that none can end the worker, which would get it again for ever."""
+        handle = super().create_task_handler(*args, **named)
+        not_the_messages_fault = (*self.connection_errors, *self.channel_errors)
 
-    def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Keep what is no Celery message."""
-        self._bury(message, MalformedMessage("no es un mensaje de Celery"))
-        message.ack()
+        def on_message(message: Any) -> None:
+            try:
+                check_envelope(message.headers, message.payload)
+            except Exception as exc:  # noqa: BLE001 whatever a decoder raises: content type, encoding, depth
+                self._refuse(message, exc)
+                return
+            try:
+                handle(message)
+            except not_the_messages_fault:
+                raise
+            except Exception as exc:
+                log.exception("a message that Celery chokes on")
+                self._refuse(message, exc)
+
+        return on_message
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Keep a message whose body cannot be decompressed."""
+        self._refuse(message, exc)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Keep a message for a task that this worker does not have."""
-        self._bury(message, MalformedMessage(f"tarea desconocida: {exc}"))
-        message.ack()
+        self._refuse(message, MalformedMessage(f"tarea desconocida: {exc}"))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Keep a message that names a task but breaks Celery's protocol."""
-        self._bury(message, exc)
-        message.ack()
+        """Keep a message whose headers Celery finds invalid."""
+        self._refuse(message, exc)
 
-    def _bury(self, message: Any, exc: Exception) -> None:
+    def _refuse(self, message: Any, exc: Exception) -> None:
         body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
         headers = message.headers if isinstance(message.headers, dict) else {}
         self.app.suite_bus.bury(
@@ -100,6 +114,8 @@ class SuiteConsumer(Consumer):
             content_type=str(message.content_type),
             body=body,
         )
+        if not message.acknowledged:
+            message.ack()
 
 
 class SuiteTask(Task):

@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,14 @@ def row(directory: Path, number: int) -> dict[str, int | None]:
     found = _one(directory / "ledger.sqlite3", f"SELECT {', '.join(names)} FROM checks WHERE id = ?", key)  # noqa: S608
     assert found is not None
     return dict(zip(names, found, strict=True))
+
+
+def known_hops(directory: Path, check_id: str) -> int:
+    """The bits of the hops whose lines the ledger says are written; 0 if it does not know the check."""
+    with suppress(sqlite3.OperationalError):  # the ledger is not there yet, or only half
+        if found := _one(directory / "ledger.sqlite3", "SELECT hops FROM checks WHERE id = ?", to_bytes(check_id)):
+            return int(found[0])
+    return 0
 
 
 def committed(directory: Path, name: str) -> dict[str, int]:
