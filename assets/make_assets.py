@@ -25,6 +25,7 @@ def main() -> None:
             one_check(pictures, running)
             files(pictures, running)
             normal_load(pictures, running)
+            report(pictures)
             panel(pictures, running)
         with suite(Path(folder, "overloaded"), MONITOR_MAX_IN_FLIGHT="60") as running:
             overload(pictures, running)
@@ -60,6 +61,12 @@ def normal_load(pictures: Camera, running: Suite) -> None:
     with console.capture() as capture:
         console.print(Syntax(source, "python", theme="monokai", line_numbers=True, line_range=(at, at + 3)))
     pictures.terminal("threads_count", "test_monitor.py", capture.get())
+
+
+def report(pictures: Camera) -> None:
+    """The report of the run that has just ended."""
+    with pictures.page((ROOT / "runs" / "latest" / "report.html").resolve().as_uri(), height=1300) as page:
+        page.screenshot(path=picture("report"))
 
 
 def panel(pictures: Camera, running: Suite) -> None:
