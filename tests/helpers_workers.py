@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from comun import heartbeat, store
+from comun.errors import StoreUnavailable
 from comun.settings import Settings
 from tests.helpers import wait_until
 
@@ -21,29 +22,36 @@ APPS = {
 
 
 @contextmanager
-def workers(settings: Settings, *queues: str, apps: dict[str, str] = APPS, output: Path) -> Iterator[None]:
+def workers(
+    settings: Settings, *queues: str, output: Path, apps: Mapping[str, str] = APPS, path: Path = ROOT
+) -> Iterator[None]:
     """Run a worker for each queue, all of them ready; afterwards they are ended, and waited for.
 
-    What they print goes to `output`/<queue>-<n>.txt.
+    What they print goes to `output`/<queue>-<n>.txt. `path` is where an app is found that is not of the project.
     """
+    environment = settings.environment() | {"PYTHONPATH": str(path)}
     with ExitStack() as stack:
-        processes = [stack.enter_context(_worker(settings, queue, apps[queue], output)) for queue in queues]
+        processes = [stack.enter_context(_worker(queue, apps[queue], environment, output)) for queue in queues]
         wait_until(lambda: {process.pid for process in processes} <= alive(settings), timeout=60)
         yield
+        for process in processes:
+            process.terminate()  # all of them before the first is waited for
 
 
 def alive(settings: Settings) -> set[int]:
     """The process numbers of the workers that consume."""
-    return {beat["pid"] for beat in heartbeat.alive(store.connect(settings.broker_url), time.time())}
+    with suppress(StoreUnavailable):
+        return {beat["pid"] for beat in heartbeat.alive(store.connect(settings.broker_url), time.time())}
+    return set()
 
 
 @contextmanager
-def _worker(settings: Settings, queue: str, app: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    argv = [sys.executable, "-m", "celery", "-A", app, "worker", "--loglevel=info", "--pool=solo", "-Q", queue]
-    number = len(list(output.glob(f"{queue}-*.txt")))
-    with (output / f"{queue}-{number}.txt").open("wb") as file:
-        argv += ["-n", f"{queue}-{number}@%h"]
-        process = subprocess.Popen(argv, cwd=ROOT, env=settings.environment(), stdout=file, stderr=subprocess.STDOUT)
+def _worker(queue: str, app: str, environment: Mapping[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    name = f"{queue}-{len(list(output.glob(f'{queue}-*.txt')))}"
+    argv = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{name}@%h"]
+    argv += ["--loglevel=info", "--pool=solo", "-Q", queue]
+    with (output / f"{name}.txt").open("wb") as file:
+        process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT)
         try:
             yield process
         finally:
