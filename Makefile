@@ -1,6 +1,7 @@
 # Each target says what it does in `make help`. Everything happens in venv/, which is made when it is missing.
 PYTHON ?= python3
 PORT ?=
+JOBS ?= 3# test files at once: most of them wait for processes
 BIN := venv/bin
 
 .DEFAULT_GOAL := help
@@ -14,7 +15,7 @@ run: venv/.requirements ## Arranca toda la suite (make run PORT=8080 elige otro 
 	@exec $(BIN)/python -m experimento up $(if $(PORT),--port $(PORT))
 
 test: venv/.requirements-dev ## Ejecuta todas las pruebas, menos las largas de make faults
-	@exec $(BIN)/python -m pytest -m "not slow"
+	@exec $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --durations=15
 
 test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: un segundo, sin broker
 	@exec $(BIN)/python -m pytest tests/unit
