@@ -186,14 +186,19 @@ def test_what_is_sent_again_keeps_the_time_of_its_request(stand: Stand) -> None:
 def quick_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let loops look fifty times a second, and no more once the test is over."""
     over, never = threading.Event(), threading.Event()
+    earlier = set(threading.enumerate())
+    parked: list[threading.Thread] = []
 
     def sleep(seconds: float) -> None:
         if over.wait(0.02):
+            parked.append(threading.current_thread())
             never.wait()
 
     monkeypatch.setattr("monitor.resend.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     yield
     over.set()
+    loops = {thread for thread in threading.enumerate() if thread.name == "resender"} - earlier
+    wait_until(lambda: loops == set(parked), timeout=20)
 
 
 @pytest.mark.usefixtures("quick_loop")

@@ -45,19 +45,19 @@ def test_the_last_message_alone_rebuilds_the_whole_trail() -> None:
     assert result.rows[0].times == (*one.trail[1:], None)
 
 
-@pytest.mark.parametrize("order", list(permutations(list(Hop)[:5])))
-def test_in_whatever_order_messages_come_each_event_is_written_once(order: tuple[Hop, ...]) -> None:
-    known: dict[str, int] = {}
-    events: list[Hop] = []
-    answers = 0
-    for hop in (*order, *order):  # and each once more
-        result = plan(known, hop, [check(hop)])
-        events += hops_of(result)
-        answers += len(result.answers)
-        for row in result.rows:
-            known[row.id] = known.get(row.id, 0) | row.hops
-    assert sorted(events) == list(Hop)[:5]
-    assert answers == 1
+def test_in_whatever_order_messages_come_each_event_is_written_once() -> None:
+    for order in permutations(list(Hop)[:5]):
+        known: dict[str, int] = {}
+        events: list[Hop] = []
+        answers = 0
+        for hop in (*order, *order):  # and each once more
+            result = plan(known, hop, [check(hop)])
+            events += hops_of(result)
+            answers += len(result.answers)
+            for row in result.rows:
+                known[row.id] = known.get(row.id, 0) | row.hops
+        assert sorted(events) == list(Hop)[:5], order
+        assert answers == 1, order
 
 
 def test_a_check_that_stands_twice_in_a_batch_is_written_once() -> None:
