@@ -82,11 +82,9 @@ class Intake:
         """
         deadline = time.monotonic() + self._settings.accept_timeout
         with self._writing:
-            self._hold_back()
-            with self._joining:
-                self._open = _Group()
-            due = requested_at(group.ids[0]) + int(self._settings.resend_grace * 1e6)
             try:
+                self._gather()
+                due = requested_at(group.ids[0]) + int(self._settings.resend_grace * 1e6)
                 self._size = retry_until(deadline, lambda: self._outbox.add(group.ids, due))
                 self._size_at = time.monotonic()
                 group.error = None
@@ -102,6 +100,14 @@ class Intake:
             self._tally.accepted(group.ids)
         else:
             self._tally.refused(group.ids)
+
+    def _gather(self) -> None:
+        """Let the group fill while the system is crowded, then close it, whatever happens."""
+        try:
+            self._hold_back()
+        finally:
+            with self._joining:
+                self._open = _Group()
 
     def _hold_back(self) -> None:
         """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""

@@ -187,6 +187,31 @@ def test_a_group_whose_write_failed_looks_accepted_to_none_of_its_requests(
     wait_until(lambda: here.broker.sent("platform") == [[[[check_id, None]]]], timeout=20)
 
 
+def test_an_error_while_newcomers_are_held_back_leaves_nobody_waiting(
+    stand: Accepts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = stand()
+
+    def broken() -> int:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as broken_size:
+        broken_size.setattr(here.outbox, "size", broken)
+        here.outbox.gate.clear()
+        first = here.accept_soon()
+        wait_until(lambda: len(here.outbox.writes) == 1, timeout=20)
+        others = [here.accept_soon() for _ in range(10)]
+        wait_until(lambda: len(here.intake._open.ids) == 10, timeout=20)
+        broken_size.setattr(here.outbox, "add", lambda ids, due: intake.CROWDED + 1)
+        here.intake._size = intake.CROWDED + 1
+        here.outbox.gate.set()
+        first.result(20)
+        here.intake._size = intake.CROWDED + 1
+        assert all(isinstance(each.exception(20), AcceptanceUncertain) for each in others)
+    here.intake._size = 0
+    assert here.intake.accept() in here.outbox.all_ids()
+
+
 def test_beyond_the_limit_of_checks_in_flight_newcomers_are_refused_at_once(stand: Accepts) -> None:
     here = stand(max_in_flight=3)
     ids = [here.intake.accept() for _ in range(3)]
