@@ -41,6 +41,7 @@ CELERY_OPTIONS: dict[str, Any] = {
     "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,  # never give up
+    "broker_channel_error_retry": True,  # nor on a broker that refuses writes for now, its disk being full
     "task_publish_retry_policy": {"max_retries": None, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
     "broker_transport": "comun.transport:Transport",
     "broker_transport_options": {

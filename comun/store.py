@@ -1,5 +1,6 @@
 """The broker's store: how a connection is made, which keys there are, and which errors mean "not now"."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,8 @@ _NOT_NOW = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
 )
+# Codes of errors that redis-py has no class for: disk full, no replica, no primary, a script that takes long.
+_NOT_NOW_CODES = re.compile(r"\b(?:MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)\b")
 
 
 def connect(url: str, *, timeout: float = 1.0) -> redis.Redis:
@@ -62,3 +65,7 @@ def translated() -> Iterator[None]:
         yield
     except _NOT_NOW as exc:
         raise StoreUnavailable(f"el broker no responde: {type(exc).__name__}") from exc
+    except redis.ResponseError as exc:
+        if code := _NOT_NOW_CODES.search(str(exc)):
+            raise StoreUnavailable(f"el broker no admite escrituras por ahora: {code[0]}") from exc
+        raise

@@ -194,6 +194,25 @@ def test_a_log_manager_without_a_place_to_write_says_so_and_goes_on_when_there_i
     assert len(read_lines(place / ANSWERS)) == 1
 
 
+@pytest.mark.parametrize("setting", ["min-replicas-to-write", "maxmemory"])
+def test_a_broker_that_refuses_writes_for_a_while_loses_nothing(
+    suite: Suite, broker_process: BrokerProcess, setting: str
+) -> None:
+    """As when its disk or its memory is full: taking a message out of a queue is a write too."""
+    console = suite.directory / "platform-0.txt"
+    with workers(suite.settings, *APPS, output=suite.directory):
+        ids = [suite.get("/status")["id"] for _ in range(20)]
+        broker_process.client.config_set(setting, 1)
+        refused = suite.app.test_client().get("/status")
+        wait_until(lambda: re.search("server:|no responde|no admite", console.read_text()), timeout=30)
+        broker_process.client.config_set(setting, 0)
+        ids += suite.ask_at_once(20)
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"]
+    assert len(suite.lines(ANSWERS)) == len(ids)
+    assert len(set(suite.lines(LOGS))) == len(suite.lines(LOGS)) == 5 * len(ids)
+
+
 def test_workers_that_are_started_before_the_broker_wait_for_it(suite: Suite, broker_process: BrokerProcess) -> None:
     console = suite.directory / "logs-0.txt"
 
