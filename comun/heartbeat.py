@@ -1,10 +1,8 @@
 """Heartbeats: each worker says once a second who it is and how much it has done; supervisor and panel read it."""
 
 import json
-import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,38 +10,33 @@ from typing import Any, cast
 import redis
 
 from comun import store
-from comun.errors import StoreUnavailable
+from comun.loop import Loop, every, troubles
 
-log = logging.getLogger(__name__)
 PERIOD = 1.0  # seconds between two beats
 FRESH = 5.0  # seconds after which a silent worker counts as gone
 FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
 
-def start(client: redis.Redis, role: str, done: Callable[[], int]) -> threading.Thread:
-    """Beat from a daemon thread for as long as the process lives; `done` counts the messages taken so far."""
+def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
+    """Beat for as long as the process lives; `done` counts the messages taken so far.
+
+    A beat also names the loops of its process that keep failing.
+    """
     beat = {"role": role, "pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
 
-    def run() -> None:
-        while True:
-            beat.update(beat=time.time(), done=done())
-            try:
-                with store.translated():
-                    client.hset(store.WORKERS, f"{role}@{beat['host']}:{beat['pid']}", json.dumps(beat))
-            except StoreUnavailable as exc:
-                log.debug("heartbeat=missed reason=%s", exc)
-            time.sleep(PERIOD)
+    def tell() -> None:
+        beat.update(beat=time.time(), done=done(), failing=troubles())
+        with store.translated():
+            client.hset(store.WORKERS, f"{role}@{beat['host']}:{beat['pid']}", json.dumps(beat))
 
-    thread = threading.Thread(target=run, name="heartbeat", daemon=True)
-    thread.start()
-    return thread
+    return every(PERIOD, tell, name="heartbeat")
 
 
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     """Return the last beat of every worker heard of within FRESH seconds, and drop the forgotten ones.
 
-    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds) and `done` (messages). Raises
-    StoreUnavailable.
+    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages) and `failing` (loops in
+    trouble and their error). Raises StoreUnavailable.
     """
     with store.translated():
         entries = cast("dict[str, str]", client.hgetall(store.WORKERS))

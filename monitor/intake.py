@@ -10,6 +10,7 @@ from collections.abc import Callable
 from comun.bus import Bus
 from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
 from comun.ids import new_id, requested_at
+from comun.loop import Loop
 from comun.messages import Hop, Route, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
@@ -142,41 +143,21 @@ class Publisher:
         self._bus = bus
         self._pending: deque[str] = deque()
         self._since = 0.0  # when the oldest of the pending came
-        self._wake = threading.Event()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("publisher", self._publish, lambda: 0.0 if self._pending else None)
 
     def put(self, ids: list[str]) -> None:
         """Hand over ids that are in the outbox."""
-        if self._thread is None:  # started by the first check: nothing runs before, and forked servers work
-            self._start()
         if not self._pending:
             self._since = time.monotonic()
         self._pending.extend(ids)
-        self._wake.set()
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            try:
-                self._publish()
-            except Exception:
-                log.exception("publishing failed; the checks are re-sent from the outbox")
+        self._loop.wake()
 
     def _publish(self) -> None:
         while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._is_busy():
             time.sleep(LOOK_AGAIN)
-        self._wake.clear()
         ids = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
         if self._pending:
             self._since = time.monotonic()
-            self._wake.set()
         if ids:  # none if they were taken before this thread was woken for them
             self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
 

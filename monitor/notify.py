@@ -4,13 +4,12 @@ import json
 import logging
 import shlex
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 
 import requests
 
-from comun.errors import StoreUnavailable
+from comun.loop import Loop, every
 from comun.settings import Settings
 from monitor.alerts import Alert
 from monitor.journal import Journal
@@ -57,21 +56,15 @@ class Notifier:
         self._journal = journal
         self._lease = lease
 
-    def start(self) -> None:
+    def start(self) -> Loop:
         """Deliver for as long as the process lives."""
-        threading.Thread(target=self._run, name=f"notifier-{self._name}", daemon=True).start()
+        return every(TICK, self.look, name=f"notifier-{self._name}")
 
-    def _run(self) -> None:
-        while True:
-            try:
-                while self._lease.held and (alert := self._journal.next_alert(self._name)):
-                    self.insist(alert)
-                    self._journal.drop_alert(self._name, alert)
-            except StoreUnavailable as exc:
-                log.debug("notifying=paused reason=%s", exc)
-            except Exception:
-                log.exception("notifying failed; it is tried again")
-            time.sleep(TICK)
+    def look(self) -> None:
+        """Deliver what waits, if this worker leads. Raises StoreUnavailable."""
+        while self._lease.held and (alert := self._journal.next_alert(self._name)):
+            self.insist(alert)
+            self._journal.drop_alert(self._name, alert)
 
     def insist(self, alert: Alert) -> bool:
         """Deliver one alert, trying again with growing pauses; tell whether it worked in the end."""

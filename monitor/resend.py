@@ -1,7 +1,6 @@
 """Re-sending: one leader among the monitor workers re-sends what got lost and gives up in the end (P2)."""
 
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from comun import store
 from comun.bus import Bus
 from comun.errors import StoreUnavailable
 from comun.ids import requested_at
+from comun.loop import Loop, every
 from comun.messages import QUEUES, Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
 from comun.settings import Settings
@@ -62,21 +62,17 @@ class Resender:
         self._lease = Lease(bus.store, store.LEADER)
         self._idle_since: float | None = None
 
-    def start(self) -> None:
-        """Look every TICK seconds for as long as the process lives."""
-        threading.Thread(target=self._run, name="resender", daemon=True).start()
+    def start(self, tick: float = TICK) -> Loop:
+        """Look every `tick` seconds for as long as the process lives."""
+        return every(tick, self._look_if_leader, name="resender")
 
-    def _run(self) -> None:
-        while True:
-            try:
-                if self._lease.renew():
-                    self.look()
-            except StoreUnavailable as exc:
-                self._idle_since = None
-                log.warning("resending=paused reason=%s", exc)
-            except Exception:
-                log.exception("resending failed; it is tried again")
-            time.sleep(TICK)
+    def _look_if_leader(self) -> None:
+        try:
+            if self._lease.renew():
+                self.look()
+        except StoreUnavailable:
+            self._idle_since = None
+            raise
 
     def look(self) -> Decision:
         """Look once: re-send and abandon what is overdue. Raises StoreUnavailable."""

@@ -1,11 +1,11 @@
 """Continuous checking: with `MONITOR_INTERVAL` the monitor asks by itself, so it is also an always-on monitor."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
 from comun.errors import SuiteError
+from comun.loop import Loop
 from monitor.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -22,15 +22,12 @@ class Scheduler:
     def start(self) -> None:
         """Send checks for as long as the process lives; an interval of 0 means none."""
         if self._interval:
-            threading.Thread(target=self._run, name="scheduler", daemon=True).start()
+            Loop("scheduler", self.ask, lambda: self._interval - time.time() % self._interval).start()
 
-    def _run(self) -> None:
-        while True:
-            time.sleep(self._interval - time.time() % self._interval)
-            if self._lease.held:
-                try:
-                    self._accept()
-                except SuiteError as exc:  # counted as refused by the intake
-                    log.warning("La consulta periódica no se pudo encolar: %s", exc)
-                except Exception:
-                    log.exception("continuous checking failed; it goes on")
+    def ask(self) -> None:
+        """Send one check if this process leads."""
+        if self._lease.held:
+            try:
+                self._accept()
+            except SuiteError as exc:  # counted as refused by the intake
+                log.warning("La consulta periódica no se pudo encolar: %s", exc)

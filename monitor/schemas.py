@@ -149,6 +149,9 @@ def components() -> dict[str, Schema]:
             ),
             outbox=closed("Consultas aceptadas que aún no han terminado.", size=COUNT, oldest_ms=age),
             dead_letters=COUNT,
+            failing=array(
+                closed("Un bucle de fondo que falla una y otra vez.", process=STRING, loop=STRING, error=STRING)
+            ),
             resent=COUNT,
             checks=array(ref("Trail")),
             logs=array(STRING),

@@ -84,6 +84,12 @@ def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: b
         "stations": [_station(facts, now, station) for station in STATIONS],
         "outbox": {"size": facts.outbox, "oldest_ms": _age(facts.oldest, now)},
         "dead_letters": facts.dead_letters,
+        "failing": [
+            {"process": beat["role"], "loop": loop, "error": error}
+            for beat in facts.workers
+            if now - beat["beat"] <= FRESH
+            for loop, error in beat.get("failing", {}).items()
+        ],
         "resent": facts.totals.get("resent", 0),
         "checks": [describe(check) for check in facts.recent],
         "logs": log_lines(facts.recent),

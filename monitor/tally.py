@@ -1,17 +1,15 @@
 """Tally: what an API process counts in memory for a moment, so that counting costs a request next to nothing."""
 
-import logging
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 
 from comun.errors import StoreUnavailable
 from comun.ids import requested_at
+from comun.loop import Loop
 from monitor.buckets import Count, Increments
 from monitor.figures import Figures
 
-log = logging.getLogger(__name__)
 PERIOD = 0.5  # seconds between two writes; a killed process forgets what it counted since the last
 LONGEST = 3_600  # seconds of counts kept while the broker is away
 
@@ -23,8 +21,7 @@ class Tally:
         self._figures = figures
         self._counts: Increments = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("tally", self.flush, lambda: PERIOD)
 
     def accepted(self, ids: Iterable[str]) -> None:
         """Count checks taken in."""
@@ -56,10 +53,7 @@ class Tally:
             for second in seconds:
                 counters = self._counts.setdefault(second, {})
                 counters[counter] = counters.get(counter, 0) + 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
-                self._thread.start()
-        self._wake.set()
+        self._loop.start()  # with the first check: nothing runs before
 
     def _put_back(self, counts: Increments) -> None:
         with self._lock:
@@ -69,16 +63,3 @@ class Tally:
                     kept[counter] = kept.get(counter, 0) + count
             for second in sorted(self._counts)[:-LONGEST]:
                 del self._counts[second]
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            time.sleep(PERIOD)
-            try:
-                self.flush()
-            except StoreUnavailable as exc:
-                log.debug("tally=kept reason=%s", exc)
-                self._wake.set()
-            except Exception:
-                log.exception("counting failed; the figures of this moment are lost")

@@ -6,7 +6,6 @@ the message of https://opentelemetry.io/docs/specs/otlp/#otlphttp; nothing trave
 
 import logging
 import queue
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -14,6 +13,7 @@ from typing import Any
 
 import requests
 
+from comun.loop import Loop
 from comun.messages import Check, Hop, Route, Status
 
 log = logging.getLogger(__name__)
@@ -67,23 +67,21 @@ class Exporter:
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/") + "/v1/traces"
         self._batches: queue.Queue[Sequence[Check]] = queue.Queue(WAITING)
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("telemetry", self._send, lambda: None)
 
     def put(self, checks: Sequence[Check]) -> None:
         """Hand over ended checks; never waits."""
         if not checks:
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
-            self._thread.start()
         try:
             self._batches.put_nowait(checks)
         except queue.Full:
             log.debug("traces=dropped count=%d", len(checks))
+        self._loop.wake()
 
-    def _run(self) -> None:
-        while True:
-            checks = self._batches.get()
+    def _send(self) -> None:
+        while not self._batches.empty():
+            checks = self._batches.get_nowait()
             try:
                 requests.post(self._address, json=encode(checks), timeout=TIMEOUT).raise_for_status()
             except requests.RequestException as exc:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,6 +11,7 @@ import redis
 
 from comun import store
 from comun.errors import StoreUnavailable
+from comun.loop import Loop, every
 from comun.messages import QUEUES
 from comun.settings import Settings
 from monitor.alerts import Event, Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
@@ -39,22 +39,18 @@ class Watcher:
         self._watched_to = 0
         self._away_since: float | None = None
 
-    def start(self) -> None:
-        """Look every TICK seconds for as long as the process lives."""
-        threading.Thread(target=self._run, name="watcher", daemon=True).start()
+    def start(self, tick: float = TICK) -> Loop:
+        """Look every `tick` seconds for as long as the process lives."""
+        return every(tick, self._look_if_leader, name="watcher")
 
-    def _run(self) -> None:
-        while True:
-            now = time.time()
-            try:
-                if self.lease.renew():
-                    self.look(now)
-            except StoreUnavailable as exc:
-                self._away_since = self._away_since or now
-                log.debug("watching=paused reason=%s", exc)
-            except Exception:
-                log.exception("watching failed; it is tried again")
-            time.sleep(TICK)
+    def _look_if_leader(self) -> None:
+        now = time.time()
+        try:
+            if self.lease.renew():
+                self.look(now)
+        except StoreUnavailable:
+            self._away_since = self._away_since or now
+            raise
 
     def look(self, now: float) -> None:
         """Look once, at `now` (epoch seconds). Raises StoreUnavailable."""

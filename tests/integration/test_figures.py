@@ -219,12 +219,12 @@ def test_a_worker_that_takes_the_place_of_a_silent_one_is_a_restart(bench: Bench
 def test_a_broker_that_was_away_is_told_when_it_is_back(
     broker: embedded.Broker, bench: Bench, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.watch.TICK", 0.02)
     renew = watcher.lease.renew
     answers = iter([True, False, False])
     monkeypatch.setattr(watcher.lease, "renew", lambda: renew() if next(answers, True) else fail())
-    watcher.start()
+    loop = watcher.start(0.02)
     events = wait_until(Journal(bench.store).events, 10)
+    loop.stop()
     assert (events[0]["kind"], events[0]["text"][:26]) == ("fault", "El broker no respondió dur")
 
 

@@ -1,8 +1,5 @@
 """Re-sending over a real broker: looks at the outbox, one after the other, at times that the test chooses."""
 
-import threading
-import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -182,26 +179,6 @@ def test_what_is_sent_again_keeps_the_time_of_its_request(stand: Stand) -> None:
     assert stand.broker.sent("platform") == [[[[lost, None]]]]  # the time is in the id
 
 
-@pytest.fixture
-def quick_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let loops look fifty times a second, and no more once the test is over."""
-    over, never = threading.Event(), threading.Event()
-    earlier = set(threading.enumerate())
-    parked: list[threading.Thread] = []
-
-    def sleep(seconds: float) -> None:
-        if over.wait(0.02):
-            parked.append(threading.current_thread())
-            never.wait()
-
-    monkeypatch.setattr("monitor.resend.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
-    yield
-    over.set()
-    loops = {thread for thread in threading.enumerate() if thread.name == "resender"} - earlier
-    wait_until(lambda: loops == set(parked), timeout=20)
-
-
-@pytest.mark.usefixtures("quick_loop")
 def test_only_one_monitor_worker_leads_and_another_takes_over(
     broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +186,7 @@ def test_only_one_monitor_worker_leads_and_another_takes_over(
     workers = [Stand(broker_process, Hand()).resender for _ in range(3)]
     for number, resender in enumerate(workers):
         monkeypatch.setattr(resender, "look", lambda number=number: looks.append(number))
-        resender.start()
+    loops = [resender.start(tick=0.02) for resender in workers]
     wait_until(lambda: len(looks) > 20, timeout=20)
     (leader,) = set(looks)
     monkeypatch.setattr(workers[leader]._lease, "renew", lambda: False)  # it has died
@@ -218,9 +195,10 @@ def test_only_one_monitor_worker_leads_and_another_takes_over(
     wait_until(lambda: len(looks) > 20, timeout=20)
     (successor,) = set(looks)
     assert successor != leader
+    for loop in loops:
+        loop.stop()
 
 
-@pytest.mark.usefixtures("quick_loop")
 def test_a_broker_that_is_away_does_not_end_the_looking(
     broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,9 +206,10 @@ def test_a_broker_that_is_away_does_not_end_the_looking(
     looks: list[bool] = []
     look = resender.look
     monkeypatch.setattr(resender, "look", lambda: looks.append(bool(look())))
-    resender.start()
+    loop = resender.start(tick=0.02)
     wait_until(lambda: looks, timeout=20)
     broker_process.kill()
     broker_process.start()
     looks.clear()
     wait_until(lambda: looks, timeout=20)
+    loop.stop()
