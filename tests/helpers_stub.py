@@ -23,8 +23,8 @@ class Stub(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 1024
 
-    def __init__(self, script: Callable[[int], str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, script: Callable[[int], str], handler: "type[Handler] | None" = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.script = script
         self.url = f"http://127.0.0.1:{self.server_address[1]}/status"
         self.released = threading.Event()  # ends every hanging request
@@ -59,7 +59,7 @@ class Stub(ThreadingHTTPServer):
         """Say nothing: clients that hang up are part of the tests."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Stub
@@ -145,9 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(script: str | Callable[[int], str] = "ok") -> Iterator[Stub]:
+def serving(script: str | Callable[[int], str] = "ok", handler: type[Handler] = Handler) -> Iterator[Stub]:
     """Run a stub until the block ends; a plain text is the behaviour for every request."""
-    stub = Stub(script if callable(script) else lambda _: script)
+    stub = Stub(script if callable(script) else lambda _: script, handler)
     thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
