@@ -81,4 +81,9 @@ def warnings(fared: Fared) -> list[str]:
             f"{count(fared.late)} peticiones salieron más de {duration(LATE)} tarde (hasta {duration(fared.worst)}): "
             "el generador no llevó el ritmo pedido"
         )
+    if fared.unsent:
+        found.append(
+            f"{count(fared.unsent)} peticiones esperaban aún una conexión cuando se detuvo la carga y no se hicieron: "
+            "eran las que más tardaban, y faltan en las cifras"
+        )
     return found

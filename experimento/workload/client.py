@@ -1,25 +1,28 @@
 """One HTTP request to the monitor, and how what came back (or did not) becomes a record."""
 
+import asyncio
 import errno
-import http.client
 import json
-import queue
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
-import requests
-import urllib3.exceptions as low_level
-from requests.adapters import HTTPAdapter
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
 
 from comun.errors import ConfigurationError, MalformedMessage
 from comun.ids import parse_id
 from experimento.workload.records import Outcome, Record
 
+BODY_READ = 65_536  # bytes of an answer: the monitor's has 200, and a hostile target's may have no end
 _REASON_KEPT = 200  # characters
-_ERRORS = (requests.RequestException, low_level.HTTPError, OSError, UnicodeError)
+_ERRORS = (aiohttp.ClientError, OSError, ValueError)  # ValueError: a name or an answer that cannot be decoded
 _SYSTEM = {
     errno.ECONNREFUSED: "nadie escucha en esa dirección",
     errno.ECONNRESET: "el servicio la cerró",
@@ -31,53 +34,108 @@ _SYSTEM = {
 }
 
 
-class Sessions(Protocol):
-    """A queue of sessions: whoever takes one has its connection alone until it is put back."""
-
-    def get(self) -> requests.Session: ...  # noqa: D102
-    def put(self, item: requests.Session) -> None: ...  # noqa: D102
-
-
 class Client:
-    """Makes requests through a bounded set of sessions, so that no more sockets than that are ever open."""
+    """Makes requests through a bounded set of lines, so that no more sockets than that are ever open.
 
-    def __init__(self, url: str, *, timeout: float, sessions: Sessions, count: int, now: Callable[[], int]) -> None:
-        """`timeout` is seconds, to connect and between two parts of the answer; `count` sessions go into `sessions`.
+    Use it as an asynchronous context manager, in the loop that makes the requests.
+    """
+
+    def __init__(self, url: str, *, timeout: float, lines: "asyncio.Queue[Line]", count: int, token: str = "") -> None:
+        """`timeout` is seconds for the whole request; `count` lines go into `lines`; `token` goes with each request.
 
         Raises ConfigurationError for an address that is none.
         """
-        self._request = _prepare(url)
+        self._url = _prepare(url)
+        self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._timeout = timeout
-        self._sessions = sessions
-        self._now = now
-        for _ in range(count):
-            sessions.put(_session())
+        self._free = lines
+        self._count = count
+        self._all: list[Line] = []
 
-    def attempt(self, intended: int, is_stopped: Callable[[], bool]) -> Record | None:
+    async def __aenter__(self) -> Self:
+        self._all = [Line(self._headers) for _ in range(self._count)]
+        for line in self._all:
+            self._free.put_nowait(line)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        for line in self._all:
+            await line.session.close()
+
+    async def attempt(self, intended: int, now: Callable[[], int], is_stopped: Callable[[], bool]) -> Record | None:
         """Make one request that was meant to start at `intended`; never raises for what the service does.
 
         None if the load was stopped while it waited for a connection: it is then not made.
         """
-        session = self._sessions.get()
-        if is_stopped():
-            self._sessions.put(session)
-            return None
-        sent = self._now()
+        line = await self._free.get()
         try:
-            response = session.send(self._request, timeout=self._timeout, allow_redirects=False)
-        except _ERRORS as exc:
-            outcome, reached, reason = read_error(exc, self._timeout)
-            return Record(None, intended, sent if reached else None, self._now(), outcome, None, reason)
+            if is_stopped():
+                return None
+            sent = now()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    code, body = await line.ask(self._url)
+            except _ERRORS as exc:
+                outcome, reason = read_error(exc, self._timeout, reached=line.reached)
+                return Record(None, intended, sent if line.reached else None, now(), outcome, None, reason)
         finally:
-            self._sessions.put(session)
-        outcome, check_id, answer_reason = read_answer(response.status_code, response.content)
-        return Record(check_id, intended, sent, self._now(), outcome, response.status_code, answer_reason)
+            self._free.put_nowait(line)
+        done = now()
+        outcome, check_id, answer_reason = read_answer(code, body)
+        return Record(check_id, intended, sent, done, outcome, code, answer_reason)
+
+
+class Line:
+    """One connection at most, made anew when it broke; one request at a time."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._connector = _Connector(limit=1, force_close=False)
+        self.session = aiohttp.ClientSession(
+            connector=self._connector,
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            trust_env=False,  # a proxy or .netrc of the environment would be measured too
+            read_bufsize=BODY_READ,
+        )
+        # A second try of aiohttp's own would make a check that no record knows. No public switch turns it off.
+        self.session._retry_connection = False
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether the latest request had a connection, so that the service may know of it."""
+        return self._connector.reached
+
+    async def ask(self, url: URL) -> tuple[int, bytes]:
+        """Make one request; return the status and at most BODY_READ bytes of the body."""
+        self._connector.reached = False
+        async with self.session.get(url, allow_redirects=False) as response:
+            body = b""
+            while len(body) < BODY_READ and (part := await response.content.read(BODY_READ - len(body))):
+                body += part
+            if not response.content.at_eof():
+                response.close()
+            return response.status, body
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Knows whether the latest request got as far as having a connection."""
+
+    reached = False
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        self.reached = True
+        return connection
 
 
 def read_answer(code: int, body: bytes) -> tuple[Outcome, str | None, str | None]:
-    """Judge a complete answer: its outcome, the id of the check if it names one, and why it was refused."""
+    """Judge an answer: its outcome, the id of the check if it names one, and why it was refused."""
     document: object = None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         document = json.loads(body)
     fields = document if isinstance(document, dict) else {}
     check_id = None
@@ -88,30 +146,31 @@ def read_answer(code: int, body: bytes) -> tuple[Outcome, str | None, str | None
     if code == 200:
         return Outcome.REFUSED, None, "200 sin el id de una consulta"
     detail = fields.get("detail") or fields.get("title")
-    return Outcome.REFUSED, check_id, f"{code}: {detail}"[:_REASON_KEPT] if detail else f"respuesta {code}"
+    return Outcome.REFUSED, check_id, _plain(f"{code}: {detail}") if detail else f"respuesta {code}"
 
 
-def read_error(exc: Exception, timeout: float) -> tuple[Outcome, bool, str]:
-    """Judge a request without a complete answer: its outcome, whether it may have reached the service, and why."""
-    cause = exc.args[0] if exc.args else None
-    if isinstance(exc, requests.ConnectTimeout):
-        return Outcome.FAILED, False, f"no se pudo conectar en {timeout:g} s"
-    if isinstance(exc, requests.Timeout) or isinstance(cause, low_level.ReadTimeoutError):
-        return Outcome.UNKNOWN, True, f"sin respuesta en {timeout:g} s"
-    if isinstance(cause, low_level.MaxRetryError):  # of connecting: the only thing urllib3 may count here
-        return Outcome.FAILED, False, f"no se pudo conectar: {_root(cause)}"[:_REASON_KEPT]
-    return Outcome.FAILED, True, f"conexión cortada: {_root(exc)}"[:_REASON_KEPT]
+def read_error(exc: Exception, timeout: float, *, reached: bool) -> tuple[Outcome, str]:
+    """Judge a request without a complete answer, which may have `reached` the service: its outcome, and why."""
+    if isinstance(exc, TimeoutError):
+        if reached:
+            return Outcome.UNKNOWN, f"sin respuesta en {timeout:g} s"
+        return Outcome.FAILED, f"no se pudo conectar en {timeout:g} s"
+    return Outcome.FAILED, _plain(f"{'conexión cortada' if reached else 'no se pudo conectar'}: {_why(exc)}")
 
 
-def _root(exc: BaseException) -> str:
-    """Say what the error at the bottom of the wrapping means."""
-    while inner := exc.__cause__ or exc.__context__:
-        exc = inner
-    if isinstance(exc, socket.gaierror):
+def _why(exc: BaseException) -> str:
+    if isinstance(exc, aiohttp.ClientConnectorDNSError | socket.gaierror):
         return "nombre de equipo desconocido"
-    if isinstance(exc, http.client.RemoteDisconnected | http.client.IncompleteRead):
+    if isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
         return _SYSTEM[errno.ECONNRESET]
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return f"la respuesta no es HTTP ({exc.message})"
     return _SYSTEM.get(getattr(exc, "errno", None) or 0) or str(exc) or type(exc).__name__
+
+
+def _plain(text: str) -> str:
+    """Keep the start of a foreign text, without what a terminal obeys, ends a line or no encoding can write."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:_REASON_KEPT])
 
 
 def status_url(url: str) -> str:
@@ -126,27 +185,20 @@ def status_url(url: str) -> str:
     return urlunsplit(parts._replace(path="/status") if parts.path in ("", "/") else parts)
 
 
-def _prepare(url: str) -> requests.PreparedRequest:
+def _prepare(url: str) -> URL:
     try:
-        return requests.Request("GET", status_url(url), headers={"Accept": "application/json"}).prepare()
-    except (requests.RequestException, low_level.HTTPError, UnicodeError) as exc:
+        prepared = URL(status_url(url))
+        (prepared.raw_host or "").encode("idna")  # as resolving it will
+    except ValueError as exc:
         raise ConfigurationError(f"--url {url}: no es una dirección que se pueda pedir ({exc})") from exc
+    return prepared
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # a proxy or .netrc of the environment would be measured too, and costs 0.3 ms a request
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
+def in_turn() -> "asyncio.Queue[Line]":
+    """Return a pool that uses all its lines evenly, as so many users with one each would."""
+    return asyncio.Queue()
 
 
-def in_turn() -> Sessions:
-    """Return a pool that uses all its connections evenly, as so many users with one each would."""
-    return queue.SimpleQueue()
-
-
-def warmest_first() -> Sessions:
+def warmest_first() -> "asyncio.Queue[Line]":
     """Return a pool that opens only as many connections as are needed at a time."""
-    return queue.LifoQueue()
+    return asyncio.LifoQueue()

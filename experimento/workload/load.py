@@ -1,12 +1,12 @@
 """The load generator: a closed model (so many users, one request at a time each) and an open one (arrivals)."""
 
-import queue
+import asyncio
 import random
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from comun.clock import Clock
@@ -17,26 +17,37 @@ from experimento.workload.records import Record
 
 TICK = 0.1  # seconds between two looks at what has come in
 LATE = 50_000  # microseconds after its intended time from which a start counts as late
-_BUSY = 0.85  # share of one core from which the interpreter's lock, not the service, sets the pace
+JITTER = 0.5  # a pause is this share shorter or longer at most: a span of one whole pause, so no phase is left out
+_BUSY = 0.85  # share of one core from which the event loop, not the service, sets the pace
 _LATE_SHARE = 0.01
-# Threads that wait for the interpreter ask for it this often (seconds). With the default of 5 ms, 1,000 threads spent
-# twice the system time and started up to 3 s late, with this up to 0.8 s; each holds it for less than 1 ms anyway.
-_SWITCH = 0.02
-_OPEN_THREADS = 2_000  # more waiting threads than this only slow each other down
+_OPEN_CONNECTIONS = 2_000  # more requests at once than this only slow each other down
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """So many users; each waits for its answer, pauses, and asks again."""
+    """So many users; each waits for its answer, pauses, and asks again.
+
+    They start together and then drift apart: each pause is drawn anew, `pause` on average. In lock-step it never
+    varies, and the users ask in volleys.
+    """
 
     threads: int
-    requests: int  # of each thread
+    requests: int  # of each user
     pause: float  # seconds
+    lockstep: bool = False
+    seed: int = 0  # of the pauses
 
     @property
     def planned(self) -> int:
         """Count the requests."""
         return self.threads * self.requests
+
+    def pauses(self, user: int) -> Iterator[int]:
+        """Yield the microseconds of one user's pauses, always the same ones."""
+        rng = random.Random(f"{self.seed}:{user}")
+        while True:
+            share = 1.0 if self.lockstep else rng.uniform(1 - JITTER, 1 + JITTER)
+            yield round(self.pause * share * 1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +78,9 @@ class Fared:
     late: int  # starts more than LATE after their time
     worst: int  # microseconds of the latest start
     connections: int  # the most it could have open at once
-    busy: bool  # the interpreter's lock may have set the pace
+    busy: bool  # the event loop may have set the pace
     tardy: bool  # more starts were late than can be neglected
+    unsent: int = 0  # were due, still waited for a connection when the load was stopped, and were not made
 
     @property
     def limited(self) -> bool:
@@ -77,20 +89,22 @@ class Fared:
 
 
 class Generator:
-    """Runs one load from its own threads; the caller's thread collects what they record."""
+    """Runs one load in an event loop of its own; the caller's thread collects what is recorded."""
 
-    def __init__(self, url: str, model: Closed | Open, *, timeout: float) -> None:
-        """Prepare the load; nothing starts. Raises ConfigurationError for a bad address."""
+    def __init__(self, url: str, model: Closed | Open, *, timeout: float, token: str = "") -> None:
+        """Prepare the load; nothing starts. `timeout` is seconds. Raises ConfigurationError for a bad address."""
         self._clock = Clock()
         self._model = model
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pausing: set[asyncio.Event] = set()
         self._done: deque[Record] = deque()  # appending and taking are atomic: no count is ever lost
+        self._unsent = 0
         self._defect: BaseException | None = None
-        wanted = model.threads if isinstance(model, Closed) else _OPEN_THREADS
+        wanted = model.threads if isinstance(model, Closed) else _OPEN_CONNECTIONS
         self._connections = min(wanted, sockets_allowed())
-        pool = in_turn() if isinstance(model, Closed) else warmest_first()
-        self._client = Client(url, timeout=timeout, sessions=pool, count=self._connections, now=self._clock.now)
+        lines = in_turn() if isinstance(model, Closed) else warmest_first()
+        self._client = Client(url, timeout=timeout, lines=lines, count=self._connections, token=token)
 
     def run(self, collect: Callable[[list[Record]], None]) -> Fared:
         """Put the load on until it ends or `stop` is called, handing over new records every TICK seconds.
@@ -99,23 +113,22 @@ class Generator:
         """
         started, cpu_before = time.monotonic(), time.process_time()
         tally = Tally()
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH)
+        thread = threading.Thread(target=self._work, daemon=True)
+        thread.start()
         try:
-            self._start()
-            while self._take(tally, collect):
+            while self._take(thread, tally, collect):
                 time.sleep(TICK)
         finally:
-            self._stop.set()
-            sys.setswitchinterval(usual)
+            self.stop()
         if self._defect is not None:
             raise self._defect
         seconds = time.monotonic() - started
-        return tally.result(seconds, (time.process_time() - cpu_before) / seconds, self._connections)
+        cpu = (time.process_time() - cpu_before) / seconds
+        return tally.result(seconds, cpu, self._connections, unsent=self._unsent)
 
-    def _take(self, tally: "Tally", collect: Callable[[list[Record]], None]) -> bool:
+    def _take(self, thread: threading.Thread, tally: "Tally", collect: Callable[[list[Record]], None]) -> bool:
         """Hand over what has come in; tell whether more may come."""
-        running = any(thread.is_alive() for thread in self._threads.copy())
+        running = thread.is_alive()
         records = [self._done.popleft() for _ in range(len(self._done))]
         tally.add(records)
         collect(records)
@@ -124,59 +137,69 @@ class Generator:
     def stop(self) -> None:
         """Let no further request start; may be called from any thread, and again."""
         self._stop.set()
+        with suppress(RuntimeError):  # the loop has ended already
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake)
 
-    def _start(self) -> None:
-        if isinstance(self._model, Open):
-            self._spawn(self._dispatch, self._model)
-            return
-        for _ in range(self._model.threads):
-            self._spawn(self._use, self._model)
+    def _wake(self) -> None:
+        for awake in self._pausing:
+            awake.set()
 
-    def _spawn(self, target: Callable[..., None], *args: object) -> None:
-        def guarded() -> None:
+    def _work(self) -> None:
+        try:
+            asyncio.run(self._put_on())
+        except BaseException as exc:  # noqa: BLE001 - handed to the caller of run(), which raises it
+            self._defect = exc
+
+    async def _put_on(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with self._client:
             try:
-                target(*args)
-            except BaseException as exc:  # noqa: BLE001 - handed to the caller of run(), which raises it
-                self._defect = exc
-                self._stop.set()
+                async with asyncio.TaskGroup() as tasks:
+                    if isinstance(self._model, Open):
+                        await self._dispatch(self._model, tasks)
+                    else:
+                        for user in range(self._model.threads):
+                            tasks.create_task(self._use(self._model, user))
+            except BaseExceptionGroup as group:
+                raise group.exceptions[0] from None
 
-        thread = threading.Thread(target=guarded, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _use(self, model: Closed) -> None:
+    async def _use(self, model: Closed, user: int) -> None:
         """Be one user. Being late to start after the pause counts as late: it is the generator's doing."""
         intended = self._clock.now()
+        pauses = model.pauses(user)
         for number in range(model.requests):
-            if number and self._stop.wait((intended - self._clock.now()) / 1e6):
+            if number and await self._is_stopped_before(intended):
                 return
-            self._attempt(intended)
-            intended = self._clock.now() + round(model.pause * 1e6)
+            await self._attempt(intended)
+            intended = self._clock.now() + next(pauses)
 
-    def _dispatch(self, model: Open) -> None:
-        """Hand each arrival to an idle thread at its time, starting one more when there is none."""
-        jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        idle = threading.Semaphore(0)
-        workers = 0
+    async def _dispatch(self, model: Open, tasks: asyncio.TaskGroup) -> None:
+        """Start each arrival at its time, whether or not the earlier ones were answered."""
         first = self._clock.now()
         for offset in model.offsets():
-            if self._stop.wait(max(0.0, (first + offset - self._clock.now()) / 1e6)):
-                break
-            if not idle.acquire(blocking=False) and workers < self._connections:
-                self._spawn(self._serve, jobs, idle)
-                workers += 1
-            jobs.put(first + offset)
-        for _ in range(workers):
-            jobs.put(None)
+            if await self._is_stopped_before(first + offset):
+                return
+            tasks.create_task(self._attempt(first + offset))
+            await asyncio.sleep(0)  # one that is behind must let the requests go on
 
-    def _serve(self, jobs: "queue.SimpleQueue[int | None]", idle: threading.Semaphore) -> None:
-        while (intended := jobs.get()) is not None:
-            self._attempt(intended)
-            idle.release()
+    async def _is_stopped_before(self, moment: int) -> bool:
+        """Wait until that moment; tell whether the load was stopped."""
+        delay = (moment - self._clock.now()) / 1e6
+        if delay > 0 and not self._stop.is_set():
+            awake = asyncio.Event()
+            timer = asyncio.get_running_loop().call_later(delay, awake.set)
+            self._pausing.add(awake)
+            await awake.wait()
+            self._pausing.discard(awake)
+            timer.cancel()
+        return self._stop.is_set()
 
-    def _attempt(self, intended: int) -> None:
-        if record := self._client.attempt(intended, self._stop.is_set):
+    async def _attempt(self, intended: int) -> None:
+        if record := await self._client.attempt(intended, self._clock.now, self._stop.is_set):
             self._done.append(record)
+        else:
+            self._unsent += 1
 
 
 class Tally:
@@ -192,7 +215,7 @@ class Tally:
             self._late += record.lateness > LATE
             self._worst = max(self._worst, record.lateness)
 
-    def result(self, seconds: float, cpu: float, connections: int) -> Fared:
+    def result(self, seconds: float, cpu: float, connections: int, *, unsent: int = 0) -> Fared:
         """Judge the generator by what it counted and by its share of one core."""
         tardy = self._late > _LATE_SHARE * self._total
-        return Fared(seconds, cpu, self._late, self._worst, connections, busy=cpu > _BUSY, tardy=tardy)
+        return Fared(seconds, cpu, self._late, self._worst, connections, busy=cpu > _BUSY, tardy=tardy, unsent=unsent)

@@ -60,7 +60,7 @@ class HostileHandler(Handler):
 
     def gzip_bomb(self) -> None:
         """Send a small body that unpacks to 100 MB."""
-        self._head("Content-Encoding: gzip", f"Content-Length: {len(_BOMB)}")
+        self._head("Content-Encoding: gzip", f"Content-Length: {len(_BOMB)}", "Connection: close")
         self._send(_BOMB)
         self.close_connection = True
 

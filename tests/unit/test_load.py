@@ -1,7 +1,7 @@
 import json
 
+import aiohttp
 import pytest
-import requests
 
 from comun.errors import ConfigurationError
 from experimento.judgement.wording import duration, percent
@@ -52,17 +52,18 @@ def test_a_long_reason_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome", "may_have_arrived"),
+    ("error", "reached", "outcome", "reason"),
     [
-        (requests.ConnectTimeout(), Outcome.FAILED, False),  # is a Timeout too, but nothing was sent
-        (requests.ReadTimeout(), Outcome.UNKNOWN, True),
-        (requests.ConnectionError(ConnectionResetError(104, "reset")), Outcome.FAILED, True),
-        (requests.exceptions.ChunkedEncodingError("short"), Outcome.FAILED, True),
-        (requests.exceptions.InvalidHeader("bad"), Outcome.FAILED, True),
+        (TimeoutError(), False, Outcome.FAILED, "no se pudo conectar en 5 s"),  # nothing was sent
+        (TimeoutError(), True, Outcome.UNKNOWN, "sin respuesta en 5 s"),
+        (ConnectionResetError(104, "reset"), True, Outcome.FAILED, "conexión cortada: el servicio la cerró"),
+        (aiohttp.ServerDisconnectedError(), True, Outcome.FAILED, "conexión cortada: el servicio la cerró"),
+        (aiohttp.ClientPayloadError("short"), True, Outcome.FAILED, "conexión cortada: el servicio la cerró"),
+        (OSError("\udcff\x1b[2J"), True, Outcome.FAILED, "conexión cortada: \ufffd\ufffd[2J"),
     ],
 )
-def test_every_error_has_one_outcome(error: Exception, outcome: Outcome, may_have_arrived: bool) -> None:
-    assert read_error(error, 5.0)[:2] == (outcome, may_have_arrived)
+def test_every_error_has_one_outcome(error: Exception, reached: bool, outcome: Outcome, reason: str) -> None:
+    assert read_error(error, 5.0, reached=reached) == (outcome, reason)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_every_error_has_one_outcome(error: Exception, outcome: Outcome, may_hav
 )
 def test_an_address_that_is_none_is_refused_before_anything_starts(url: str) -> None:
     with pytest.raises(ConfigurationError, match="no es una dirección"):
-        Client(url, timeout=1, sessions=in_turn(), count=1, now=lambda: 0)
+        Client(url, timeout=1, lines=in_turn(), count=1)
 
 
 @pytest.mark.parametrize(
