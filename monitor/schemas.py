@@ -3,7 +3,7 @@
 from typing import Any
 
 from comun.messages import Hop, Status
-from monitor.availability import WINDOWS
+from monitor.availability import DECIDING, WINDOWS
 from monitor.history import COUNTED, PERCENTILES
 from monitor.state import STATIONS
 
@@ -82,7 +82,7 @@ def components() -> dict[str, Schema]:
             "Qué responde y qué no.", ok=array(STRING), failing={"type": "object", "additionalProperties": STRING}
         ),
         "Share": closed(
-            "Una proporción con su intervalo de Wilson del 95 %; nulos cuando no hay nada que medir.",
+            "Una proporción con su intervalo exacto (Clopper y Pearson) del 95 %; nulos cuando no hay nada que medir.",
             good=COUNT,
             total=COUNT,
             ratio=nullable(ratio),
@@ -118,10 +118,10 @@ def components() -> dict[str, Schema]:
             broker=closed("", ok={"type": "boolean"}),
             receptor=closed("", status=nullable(ended), since=nullable(NUMBER), setting=nullable(ratio)),
             requirement=closed(
-                "El requisito y su veredicto.",
+                "El requisito y su veredicto, sobre la ventana más corta cuya muestra basta para decidir.",
                 metric={"const": "service"},
                 target=ratio,
-                window=one_of(*WINDOWS),
+                window=one_of(*DECIDING),
                 verdict=one_of("met", "not_met", "inconclusive"),
                 total=COUNT,
             ),

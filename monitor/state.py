@@ -8,14 +8,13 @@ from comun.heartbeat import FRESH
 from comun.messages import Check, Hop, Status
 from monitor.aggregate import LEGS
 from monitor.alerts import Event
-from monitor.availability import WINDOWS, Window, measure, verdict, window
+from monitor.availability import WINDOWS, Window, deciding, measure, verdict, window
 from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
 from monitor.facts import SHOWN, Facts
 from monitor.latency import BINS, percentile
 
 VERSION = 1
 TIMELINE = 300  # seconds
-REQUIREMENT = "5m"  # the window that the requirement is judged over
 
 
 class Station(NamedTuple):
@@ -60,7 +59,8 @@ def plan(now: float) -> Plan:
 def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: bool) -> dict[str, Any]:
     """Put the panel's state together, as /openapi.json describes it."""
     measured = {name: measure(each, facts.chunks, facts.watched_since) for name, each in plan.windows.items()}
-    judged = measured[REQUIREMENT].service
+    over = deciding({name: each.service for name, each in measured.items()}, target)
+    judged = measured[over].service
     receptor = facts.receptor
     return {
         "now": now,
@@ -74,7 +74,7 @@ def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: b
         "requirement": {
             "metric": "service",
             "target": target,
-            "window": REQUIREMENT,
+            "window": over,
             "verdict": verdict(judged, target),
             "total": judged.total,
         },

@@ -1,52 +1,17 @@
-"""Exact intervals for a share of successes, and what clustering in time leaves of a sample's size.
+"""What clustering in time leaves of a sample's size; the exact intervals themselves are the kernel's.
 
 Pure; called by verdict, comparison and summary. SciPy is imported where used: it takes a second.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-ALPHA = 0.025
-"""Chance of error allowed at *each* bound: both together are the usual 95 % interval. Judging by the very bounds that
-are shown also leaves a reserve below 5 % for failures that come in groups nobody could see (docs/statistics.md)."""
+from comun.intervals import ALPHA, Interval, exact, lower_bounds, upper_bounds
+
+__all__ = ["ALPHA", "Interval", "exact", "lower_bounds", "upper_bounds"]  # a run is judged by the panel's bounds
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-
-class Interval(NamedTuple):
-    """Two one-sided bounds; each is wrong with a chance of at most its alpha."""
-
-    low: float
-    high: float
-
-
-def lower_bounds(good: ArrayLike, total: ArrayLike, alpha: float = ALPHA) -> Floats:
-    """Return the exact one-sided lower bounds of the share of successes (Clopper and Pearson 1934).
-
-    Sizes need not be whole numbers, so that an effective sample size fits (Korn and Graubard 1998).
-    """
-    from scipy.stats import beta  # noqa: PLC0415
-
-    good, total = np.asarray(good, float), np.asarray(total, float)
-    with np.errstate(invalid="ignore"):
-        bound = beta.ppf(alpha, good, total - good + 1)
-    return np.where(good > 0, bound, 0.0)
-
-
-def upper_bounds(good: ArrayLike, total: ArrayLike, alpha: float = ALPHA) -> Floats:
-    """Return the exact one-sided upper bounds: the lower ones of the failures, mirrored."""
-    good, total = np.asarray(good, float), np.asarray(total, float)
-    return 1 - lower_bounds(total - good, total, alpha)
-
-
-def exact(good: float, total: float, alpha: float = ALPHA) -> Interval:
-    """Return both exact bounds of one share; (0, 1) when nothing was tried."""
-    if not total:
-        return Interval(0.0, 1.0)
-    return Interval(float(lower_bounds(good, total, alpha)), float(upper_bounds(good, total, alpha)))
 
 
 def failure_runs(failed: Flags) -> int:

@@ -2,13 +2,14 @@ import random
 import struct
 from collections import defaultdict
 from itertools import pairwise
+from math import comb
 
 import pytest
 
 from comun.ids import new_id
 from comun.messages import Check, Status
 from monitor.aggregate import aggregate
-from monitor.availability import Share, reported, service, verdict
+from monitor.availability import WINDOWS, Share, deciding, reported, service, verdict
 from monitor.buckets import HOUR, LEVELS, MINUTE, SECOND, WIDTH, Chunk, Count, chunks_of, cover, placed, total, unpack
 from monitor.latency import BINS, BOUNDS, bins_of, percentile
 
@@ -170,11 +171,11 @@ def test_reported_is_what_the_receptor_said_whatever_happened_to_the_rest():
 
 @pytest.mark.parametrize(
     ("good", "total", "low", "high"),
-    [  # Wilson score intervals from Newcombe (1998), table I
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
+    [  # Clopper-Pearson intervals from Newcombe (1998, two-sided methods), table I, method 5
+        (81, 263, 0.2527, 0.3676),
+        (15, 148, 0.0578, 0.1617),
+        (0, 20, 0.0, 0.1684),
+        (1, 29, 0.0009, 0.1776),
     ],
 )
 def test_the_interval_agrees_with_published_ones(good, total, low, high):
@@ -185,8 +186,8 @@ def test_the_interval_agrees_with_published_ones(good, total, low, high):
     ("good", "total", "expected"),
     [
         (1_000, 1_000, "met"),
-        (380, 380, "inconclusive"),  # too few, although not one failed
-        (381, 381, "met"),
+        (367, 367, "inconclusive"),  # too few, although not one failed
+        (368, 368, "met"),
         (990, 1_000, "inconclusive"),
         (900, 1_000, "not_met"),
         (0, 0, "inconclusive"),
@@ -194,3 +195,31 @@ def test_the_interval_agrees_with_published_ones(good, total, low, high):
 )
 def test_the_verdict_is_met_only_when_the_whole_interval_is_above_the_target(good, total, expected):
     assert verdict(Share(good, total), 0.99) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "total"),
+    [(0.99, 17), (0.99, 122), (0.999, 176), (0.9, 25)],  # where Wilson's bound was wrong in up to 16 %
+)
+def test_exactly_at_the_target_either_verdict_is_wrong_in_at_most_one_case_of_forty(target, total):
+    chances = {"met": 0.0, "not_met": 0.0, "inconclusive": 0.0}
+    for good in range(total + 1):
+        chance = comb(total, good) * target**good * (1 - target) ** (total - good)
+        chances[verdict(Share(good, total), target)] += chance
+    assert chances["not_met"] <= 0.025
+    assert chances["met"] <= 0.025
+
+
+@pytest.mark.parametrize(
+    ("rate", "target", "window"),
+    [
+        (1, 0.99, "1h"),  # five minutes hold 300 checks and 368 are needed
+        (2, 0.99, "5m"),
+        (1, 0.999, "24h"),
+        (1, 0.9, "5m"),
+        (0, 0.99, "24h"),  # nothing decides
+    ],
+)
+def test_the_requirement_is_judged_over_the_shortest_window_that_can_decide(rate, target, window):
+    shares = {name: Share(0, seconds * rate) for name, seconds in WINDOWS.items()}
+    assert deciding(shares, target) == window
