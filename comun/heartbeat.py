@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import redis
@@ -14,6 +14,7 @@ from comun.loop import Loop, every, troubles
 
 PERIOD = 1.0  # seconds between two beats
 FRESH = 5.0  # seconds after which a silent worker counts as gone
+TOLD = 10  # seconds for which it is believed who was given up on: a killed supervisor takes nothing back
 FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
 
@@ -44,3 +45,19 @@ def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
         if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
             client.hdel(store.WORKERS, *old)
     return [beat for beat in beats.values() if now - beat["beat"] <= FRESH]
+
+
+def tell_given_up(client: redis.Redis, names: Sequence[str]) -> None:
+    """Say which processes the supervisor gave up on; it is believed for TOLD seconds. Raises StoreUnavailable."""
+    with store.translated():
+        if names:
+            client.set(store.GIVEN_UP, ",".join(names), ex=TOLD)
+        else:
+            client.delete(store.GIVEN_UP)
+
+
+def given_up(client: redis.Redis) -> list[str]:
+    """Return the processes that the supervisor gave up on. Raises StoreUnavailable."""
+    with store.translated():
+        names = cast("str | None", client.get(store.GIVEN_UP))
+    return names.split(",") if names else []

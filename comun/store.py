@@ -30,6 +30,7 @@ RECEPTOR_SETTING = "suite:receptor-setting"  # string: the availability that the
 BROKER_RUN = "suite:broker-run"  # string: the run of the broker that was seen last
 WATCHER = "suite:watcher"  # string with expiry: who watches and sends checks by itself
 WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watched
+GIVEN_UP = "suite:given-up"  # string with expiry: the processes that the supervisor gave up on, by name
 QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds
 
 _NOT_NOW = (

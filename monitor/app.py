@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comun import store
+from comun import heartbeat, store
 from comun.bus import Bus
 from comun.outbox import Outbox
 from comun.settings import Settings
@@ -47,7 +47,7 @@ celery = bus.celery
 
 # The API
 read = partial(facts.read, store.connect(settings.broker_url, timeout=0.5))  # the panel gives up after 2.5 s
-app = create_app(intake=intake, outbox=outbox, results=results)
+app = create_app(intake=intake, outbox=outbox, results=results, given_up=partial(heartbeat.given_up, bus.store))
 app.register_blueprint(
     make_api(
         Sources(

@@ -28,8 +28,11 @@ _DETAILS = {
 }  # instead of Werkzeug's English
 
 
-def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
-    """Assemble the Flask application from its collaborators; nothing connects yet."""
+def create_app(*, intake: Intake, outbox: Outbox, results: Results, given_up: Callable[[], list[str]] = list) -> Flask:
+    """Assemble the Flask application from its collaborators; nothing connects yet.
+
+    `given_up` names the processes that the supervisor gave up on.
+    """
     app = Flask(__name__)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
 
@@ -63,11 +66,14 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results) -> Flask:
         only()
         try:
             outbox.size()  # a real round trip to the store that every check needs
+            missing = given_up()
         except StoreUnavailable as exc:
             response = jsonify(ok=["proceso"], failing={"broker": str(exc)})
             response.status_code = 503
             return response
-        return jsonify(ok=["proceso", "broker"], failing={})
+        response = jsonify(ok=["proceso", "broker"], failing=dict.fromkeys(missing, "abandonado por el supervisor"))
+        response.status_code = 503 if missing else 200
+        return response
 
     app.register_error_handler(Exception, problem)
     app.wsgi_app = accepting(app.wsgi_app, intake)  # type: ignore[assignment, method-assign]

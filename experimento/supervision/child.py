@@ -31,6 +31,8 @@ class Child:
         self.born = 0.0  # monotonic seconds
         self.ready_at: float | None = None  # monotonic seconds
         self.ready = asyncio.Event()
+        self.ever_ready = False
+        self.given_up = False  # it is in a crash loop
         self.stopping = asyncio.Event()  # it is not to be started again
         self.progress: Progress | None = None
         self._prefixer = console.prefixer(spec.name)
@@ -44,6 +46,11 @@ class Child:
     def pid(self) -> int | None:
         """The process's number while it runs."""
         return self._process.pid if self._process else None
+
+    @property
+    def missing(self) -> bool:
+        """Whether it was given up on and has not come back."""
+        return self.given_up and not self.ready.is_set()
 
     def enter(self, state: str) -> None:
         """Note that the process is in another state now."""

@@ -12,16 +12,17 @@ from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.supervision.running import Process, Running, supervised
 
-STATES = {"starting": "arrancando", "ready": "listo", "stopped": "detenido"}
+STATES = {"starting": "arrancando", "ready": "listo", "stopped": "detenido", "given up": "abandonado"}
 
 
 @click.command()
 def command() -> Exit:
-    """Muestra los procesos de la suite que está en marcha."""
+    """Muestra los procesos de la suite que está en marcha; termina con 69 si alguno está abandonado."""
     running = supervised_or_fail(Settings.load())
     Console().print(table(running.processes, now=time.time()))
     click.echo(f"Monitor: {running.url}/   Archivos: {running.logs_dir}")
-    return Exit.MET
+    missing = any(process.state == "given up" for process in running.processes.values())
+    return Exit.UNAVAILABLE if missing else Exit.MET
 
 
 def supervised_or_fail(settings: Settings) -> Running:

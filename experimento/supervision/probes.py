@@ -3,6 +3,7 @@
 import http.client
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
@@ -41,10 +42,10 @@ class Probes:
         return False
 
     def api_is_ready(self, _pid: int = 0) -> bool:
-        """Tell whether `GET /health/ready` answers 200."""
+        """Tell whether `GET /health/live` answers 200: who else is missing is not the API's fault."""
         connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=2)
         try:
-            connection.request("GET", "/health/ready")
+            connection.request("GET", "/health/live")
             return connection.getresponse().status == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
@@ -66,6 +67,11 @@ class Probes:
             lengths = cast("list[int]", pipe.execute())
             return Work(dict(zip(QUEUES, lengths, strict=True)), self._beats())
         return None
+
+    def tell_missing(self, names: Sequence[str]) -> None:
+        """Say in the store which processes were given up on, for `/health/ready`; said again before it expires."""
+        with suppress(StoreUnavailable):
+            heartbeat.tell_given_up(self._store, names)
 
     def _beats(self) -> dict[int, int]:
         beats = heartbeat.alive(self._store, time.time())

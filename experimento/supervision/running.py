@@ -19,7 +19,7 @@ class Process(NamedTuple):
     """One supervised process."""
 
     pid: int | None
-    state: str  # starting, ready or stopped
+    state: str  # starting, ready, stopped or given up
     since: float  # epoch seconds at which the state began
     restarts: int
 

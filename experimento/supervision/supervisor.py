@@ -6,21 +6,33 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from experimento.exits import Exit
 from experimento.supervision.child import Child
 from experimento.supervision.console import Console
 from experimento.supervision.plan import API, BROKER, ChildSpec
-from experimento.supervision.policy import CRASH_LOOP, HANG, SETTLED, Restarts, ending_order, observe
+from experimento.supervision.policy import (
+    CRASH_LOOP,
+    HANG,
+    LONGEST_REST,
+    Outlook,
+    Restarts,
+    ending_order,
+    hopeless,
+    observe,
+)
 from experimento.supervision.probes import Work
 from experimento.supervision.running import Process, Running, publish, withdraw
 
+T = TypeVar("T")
 LOOK = 0.05  # seconds between two questions whether a process is ready
 WATCH = 1.0  # seconds between two looks at everybody's progress
 PATIENCE = 5.0  # seconds after which it is said who is not ready yet
 DRAIN = 15.0  # seconds that checks in flight have to end before the workers do
+CANNOT_START = 127  # what a shell ends with then
 GRACE = 12.0  # seconds a process has to end; granian gives its own processes 10
 
 
@@ -29,10 +41,11 @@ class Observer(Protocol):
 
     def in_flight(self) -> int | None: ...  # noqa: D102
     def work(self) -> Work | None: ...  # noqa: D102
+    def tell_missing(self, names: Sequence[str]) -> None: ...  # noqa: D102
 
 
 class Supervisor:
-    """Keeps a table of processes running until Ctrl-C, a crash loop or a second Ctrl-C."""
+    """Keeps a table of processes running until Ctrl-C or until nothing useful can go on."""
 
     def __init__(
         self,
@@ -56,7 +69,8 @@ class Supervisor:
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._stop, self._kill = asyncio.Event(), asyncio.Event()
         self._defect: BaseException | None = None
-        self._given_up = False
+        self._hopeless = False
+        self._troubles: set[str] = set()
 
     async def run(self) -> Exit:
         """Run everything until it is over and leave no process."""
@@ -65,6 +79,7 @@ class Supervisor:
         work = self._task(self._bring_up())
         try:
             await self._stop.wait()
+            missing = self._missing()  # before they end
             work.cancel()
             ending, killing = self._task(self._end_in_order()), self._task(self._kill.wait())
             await asyncio.wait({ending, killing}, return_when=asyncio.FIRST_COMPLETED)
@@ -78,62 +93,87 @@ class Supervisor:
             withdraw(self._var_dir)
         if self._defect:
             raise self._defect
-        if self._given_up:
+        if self._hopeless:
             return Exit.UNAVAILABLE
         self._console.say("La suite se ha detenido.")
+        if missing:
+            self._console.say(f"Estaba sin {', '.join(missing)}, abandonado hasta el final.")
+            return Exit.UNAVAILABLE
         return Exit.INTERRUPTED if self._kill.is_set() else Exit.MET
 
     async def _bring_up(self) -> None:
         began = time.monotonic()
         first = [child for child in self._children if child.spec.stage == BROKER]
         rest = [child for child in self._children if child.spec.stage != BROKER]
+        self._task(self._watch())
         for group in (first, rest):
             for child in group:
-                self._keepers[child.spec.name] = self._task(self._keep(child))
+                self._keepers[child.spec.name] = self._task(self._keep(child, group))
             await self._all_ready(group)
         self._console.say(self._welcome(time.monotonic() - began))
-        while True:
-            await asyncio.sleep(WATCH)
-            self._restart_who_hangs(await asyncio.to_thread(self._observer.work))
+
+    async def _watch(self) -> None:
+        told: list[str] = []
+        while not self._stop.is_set():
+            await _wait(self._stop, WATCH)
+            self._restart_who_hangs(await self._ask(self._observer.work, None))
+            if (missing := self._missing()) or told:
+                told = missing
+                await self._ask(partial(self._observer.tell_missing, missing), None)
 
     async def _all_ready(self, group: Sequence[Child]) -> None:
         said = time.monotonic()
-        while missing := [child.spec.name for child in group if not child.ready.is_set()]:
-            if time.monotonic() - said > PATIENCE:
+        while not all(child.ready.is_set() for child in group):
+            missing = [child.spec.name for child in group if not child.ready.is_set() and not child.given_up]
+            if missing and time.monotonic() - said > PATIENCE:
                 said = time.monotonic()
                 self._console.say(f"Aún no están listos: {', '.join(missing)}. Se sigue esperando.")
             await asyncio.sleep(LOOK)
 
-    async def _keep(self, child: Child) -> None:
-        """Run one process again and again until it is told to stop or makes no sense any more."""
+    async def _keep(self, child: Child, group: Sequence[Child]) -> None:
+        """Run one process again and again until it is told to stop."""
         past = Restarts()
         while not child.stopping.is_set():
-            await child.start()
-            self._publish()
-            if child.stopping.is_set():
-                child.terminate()
-            looking = self._task(self._look_until_ready(child))
-            code = await child.ended()
-            looking.cancel()
+            code = await self._run_once(child)
             self._publish()
             if child.stopping.is_set():
                 return
-            now = time.monotonic()
-            ready = None if child.ready_at is None else now - child.ready_at
-            past = past.after(up=now - child.born, ready=ready, asked=code in (0, -signal.SIGTERM))
-            if past.crash_loop:
-                self._give_up(child, code)
+            past = past.after(ready=None if child.ready_at is None else time.monotonic() - child.ready_at, code=code)
+            if past.given_up and not child.given_up:
+                self._console.say(_given_up(child.spec.name, past, code))
+            child.given_up = past.given_up
+            self._publish()
+            if hopeless(Outlook(each.given_up, each.ever_ready) for each in group):
+                self._console.say("¡SE DETIENE TODO! Nada de lo que debía arrancar ha llegado nunca a estar listo.")
+                self._hopeless = True
+                self._stop.set()
                 return
             soon = f" en {past.pause:.1f} s" if past.pause else ""
             self._console.say(f"«{child.spec.name}» ha terminado ({describe(code)}). Se reinicia{soon}.")
             await _wait(child.stopping, past.pause)
 
+    async def _run_once(self, child: Child) -> int:
+        """Start the process, wait until it ends, and return its code."""
+        try:
+            await child.start()
+        except OSError as exc:  # too many processes, no memory, no such program
+            self._console.say(f"«{child.spec.name}» no se puede arrancar: {exc.strerror}.")
+            return CANNOT_START
+        self._publish()
+        if child.stopping.is_set():
+            child.terminate()
+        looking = self._task(self._look_until_ready(child))
+        code = await child.ended()
+        looking.cancel()
+        return code
+
     async def _look_until_ready(self, child: Child) -> None:
-        while child.pid and not await asyncio.to_thread(child.spec.ready, child.pid):
+        while (pid := child.pid) and not await self._ask(partial(child.spec.ready, pid), False):
             await asyncio.sleep(LOOK)
         child.ready_at = time.monotonic()
         child.enter("ready")
         child.ready.set()
+        child.ever_ready = True
         self._publish()
         if child.restarts:
             self._console.say(f"«{child.spec.name}» vuelve a estar listo.")
@@ -155,21 +195,26 @@ class Supervisor:
                 )
                 child.kill()
 
-    def _give_up(self, child: Child, code: int) -> None:
-        self._console.say(
-            f"¡SE DETIENE TODO! «{child.spec.name}» ha terminado {CRASH_LOOP} veces seguidas sin llegar a durar "
-            f"{SETTLED:.0f} s ({describe(code)}).\nLa causa está en sus líneas, más arriba, las que empiezan por "
-            f"«{child.spec.name}»."
-        )
-        self._given_up = True
-        self._stop.set()
+    def _missing(self) -> list[str]:
+        return [child.spec.name for child in self._children if child.missing]
+
+    async def _ask(self, question: Callable[[], T], otherwise: T) -> T:
+        """Ask in a thread; what an answer from outside makes of the question ends nothing and is said once."""
+        try:
+            return await asyncio.to_thread(question)
+        except Exception as exc:  # noqa: BLE001 the edge of the supervisor
+            trouble = f"{type(exc).__name__}: {exc}"
+            if trouble not in self._troubles and len(self._troubles) < 10:
+                self._troubles.add(trouble)
+                self._console.say(f"No se entiende lo que hay en el broker, se sigue sin ello: {trouble[:200]!r}")
+            return otherwise
 
     async def _end_in_order(self) -> None:
         self._console.say("Deteniendo en orden: API, trabajadores, log manager, broker (otro Ctrl-C lo corta todo).")
         by_name = {child.spec.name: child for child in self._children}
         for group in ending_order({name: child.spec.stage for name, child in by_name.items()}):
             await asyncio.gather(*(self._end(by_name[name]) for name in group))
-            if by_name[group[0]].spec.stage == API and not self._given_up:
+            if by_name[group[0]].spec.stage == API and not self._hopeless:
                 await self._drain()
 
     async def _end(self, child: Child) -> None:
@@ -184,7 +229,7 @@ class Supervisor:
     async def _drain(self) -> None:
         """Wait until every accepted check has ended, for a bounded time; what is left stays in the broker."""
         began = said = time.monotonic()
-        while (left := await asyncio.to_thread(self._observer.in_flight)) != 0:
+        while (left := await self._ask(self._observer.in_flight, None)) != 0:
             now = time.monotonic()
             count = "no se sabe cuántas, el broker no responde" if left is None else str(left)
             if now - began > DRAIN:
@@ -197,7 +242,9 @@ class Supervisor:
 
     def _publish(self) -> None:
         processes = {
-            child.spec.name: Process(child.pid, child.state, child.since, max(child.restarts, 0))
+            child.spec.name: Process(
+                child.pid, "given up" if child.missing else child.state, child.since, max(child.restarts, 0)
+            )
             for child in self._children
         }
         try:
@@ -224,6 +271,15 @@ class Supervisor:
         if not task.cancelled() and (exc := task.exception()):
             self._defect = self._defect or exc
             self._stop.set()
+
+
+def _given_up(name: str, past: Restarts, code: int) -> str:
+    how = "sin llegar a estar listo" if past.reason is None else "por la misma causa"
+    return (
+        f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({describe(code)}); lo demás sigue.\n"
+        f"La causa está en sus líneas, más arriba, las que empiezan por «{name}». Se seguirá intentando, como mucho "
+        f"cada {LONGEST_REST:.0f} s."
+    )
 
 
 def describe(code: int) -> str:

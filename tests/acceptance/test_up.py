@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,19 @@ def test_a_killed_process_comes_back(suite: Suite) -> None:
         wait_until(lambda name=name, before=before: suite.ready_pid(name) not in (None, before), timeout=20)
         wait_until(lambda: answered(suite), timeout=20)
     assert suite.process.poll() is None
+
+
+def test_a_worker_killed_six_times_a_second_after_it_was_ready_ends_nothing(suite: Suite) -> None:
+    killed: set[int | None] = {None}
+    for _ in range(6):
+        wait_until(lambda: suite.ready_pid("callcenter") not in killed, timeout=30)
+        killed.add(pid := suite.pid("callcenter"))
+        time.sleep(1)  # the second is what made it look like a crash loop
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: suite.ready_pid("callcenter") not in killed, timeout=30)
+    wait_until(lambda: answered(suite), timeout=20)
+    assert requests.get(f"{suite.url}/health/ready", timeout=10).status_code == 200
+    assert suite.interrupt() == Exit.MET
 
 
 def test_a_killed_process_of_the_api_comes_back(suite: Suite) -> None:

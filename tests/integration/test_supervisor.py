@@ -26,11 +26,16 @@ DIES = "echo 'falta un módulo'; exit 3"
 class Quiet:
     """An observer with nothing to tell."""
 
+    missing: Sequence[str] = ()
+
     def in_flight(self) -> int | None:
         return 0
 
     def work(self) -> Work | None:
         return Work({}, {})
+
+    def tell_missing(self, names: Sequence[str]) -> None:
+        self.missing = names
 
 
 def shell(name: str, script: str, stage: int = WORKERS, *, queue: str | None = None) -> ChildSpec:
@@ -169,14 +174,83 @@ def test_what_a_dead_process_leaves_behind_is_swept(stage: Stage) -> None:
     stage.run([shell("api", script, API)], meanwhile)
 
 
-def test_a_crash_loop_stops_everything_loudly(stage: Stage) -> None:
+def test_a_process_in_a_crash_loop_is_given_up_loudly_and_the_others_go_on(stage: Stage) -> None:
+    never_ready = ChildSpec("platform", ("/bin/sh", "-c", DIES), WORKERS, ready=lambda pid: False)
+    observer = Quiet()
+
+    async def meanwhile() -> None:
+        await until(lambda: observer.missing == ["platform"])
+        board = supervised(stage.var_dir)
+        assert board
+        assert board.processes["platform"].state == "given up"
+        assert stage.pid("logs")
+        await until(lambda: stage.output().count("platform   │ falta un módulo") > 5)  # it is still tried
+        interrupt()
+
+    assert stage.run([shell("logs", STAYS, LOGS), never_ready], meanwhile, observer) is Exit.UNAVAILABLE
+    assert stage.output().count("¡SE ABANDONA «platform»! Ha terminado 5 veces seguidas") == 1
+    assert "Estaba sin platform" in stage.output()
+    assert "logs       │ adiós" in stage.output()
+
+
+def test_a_process_that_was_given_up_and_comes_back_is_a_process_like_any_other(stage: Stage) -> None:
+    mended = stage.var_dir / "mended"
+    script = f"test -e {mended} || exit 3; {STAYS}"
+    spec = ChildSpec("platform", ("/bin/sh", "-c", script), WORKERS, ready=lambda pid: mended.exists())
+    observer = Quiet()
+
+    async def meanwhile() -> None:
+        await until(lambda: observer.missing == ["platform"])
+        mended.touch()
+        await until(lambda: stage.pid("platform"))
+        await until(lambda: observer.missing == [])
+        interrupt()
+
+    assert stage.run([shell("logs", STAYS, LOGS), spec], meanwhile, observer) is Exit.MET
+    assert "«platform» vuelve a estar listo." in stage.output()
+
+
+def test_a_worker_killed_six_times_just_after_it_was_ready_ends_nothing(stage: Stage) -> None:
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("logs"))
+        killed: set[int | None] = {None}
+        for _ in range(6):
+            await until(lambda: stage.pid("platform") not in killed)
+            pid = stage.pid("platform")
+            assert pid
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        await until(lambda: stage.pid("platform") not in killed)
+        interrupt()
+
+    assert stage.run([shell("logs", STAYS, LOGS), shell("platform", STAYS)], meanwhile) is Exit.MET
+    assert "ABANDONA" not in stage.output()
+
+
+def test_everything_ends_when_the_broker_cannot_start(stage: Stage) -> None:
     async def nothing() -> None:
         pass
 
-    assert stage.run([shell("logs", STAYS, LOGS), shell("platform", DIES)], nothing) is Exit.UNAVAILABLE
-    assert stage.output().count("platform   │ falta un módulo") == 5
-    assert "¡SE DETIENE TODO! «platform» ha terminado 5 veces seguidas" in stage.output()
-    assert "logs       │ adiós" in stage.output()
+    broker = ChildSpec("broker", ("/bin/sh", "-c", DIES), BROKER, ready=lambda pid: False)
+    assert stage.run([broker, shell("platform", STAYS)], nothing) is Exit.UNAVAILABLE
+    assert "¡SE DETIENE TODO!" in stage.output()
+    assert "platform   │ hola" not in stage.output()
+
+
+def test_what_the_observer_chokes_on_ends_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WATCH", 0.01)
+
+    class Choking(Quiet):
+        def work(self) -> Work | None:
+            raise ValueError("{")
+
+    async def meanwhile() -> None:
+        await until(lambda: "No se entiende lo que hay en el broker" in stage.output())
+        assert stage.pid("platform")
+        interrupt()
+
+    assert stage.run([shell("platform", STAYS)], meanwhile, Choking()) is Exit.MET
+    assert stage.output().count("No se entiende") == 1
 
 
 def test_a_second_ctrl_c_kills_what_does_not_end(stage: Stage) -> None:
@@ -260,13 +334,15 @@ def test_a_worker_that_hangs_is_killed_and_starts_again(stage: Stage, monkeypatc
     assert "tiene 4 mensajes en su cola" in stage.output()
 
 
-def test_a_command_that_cannot_start_ends_everything(stage: Stage) -> None:
-    async def nothing() -> None:
-        pass
-
+def test_a_command_that_cannot_start_is_given_up_and_the_others_go_on(stage: Stage) -> None:
     broken = ChildSpec("api", ("/no/such/program",), API, ready=lambda pid: True)
-    with pytest.raises(FileNotFoundError):
-        stage.run([shell("logs", STAYS, LOGS), broken], nothing)
+
+    async def meanwhile() -> None:
+        await until(lambda: "¡SE ABANDONA «api»!" in stage.output())
+        assert stage.pid("logs")
+        interrupt()
+
+    assert stage.run([shell("logs", STAYS, LOGS), broken], meanwhile) is Exit.UNAVAILABLE
 
 
 def test_thousands_of_lines_come_through_whole(stage: Stage) -> None:

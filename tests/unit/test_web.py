@@ -243,3 +243,13 @@ def test_ready_means_that_the_broker_answers(fakes: Fakes) -> None:
     response = fakes.client.get("/health/ready")
     assert response.status_code == 503
     assert response.json == {"ok": ["proceso"], "failing": {"broker": "el broker no responde: ConnectionError"}}
+
+
+def test_ready_names_whom_the_supervisor_gave_up_on() -> None:
+    fakes = Fakes()
+    app = create_app(
+        intake=cast(Any, fakes), outbox=cast(Any, fakes), results=cast(Any, fakes), given_up=lambda: ["logs"]
+    )
+    response = app.test_client().get("/health/ready")
+    assert response.status_code == 503
+    assert response.json == {"ok": ["proceso", "broker"], "failing": {"logs": "abandonado por el supervisor"}}
