@@ -55,6 +55,15 @@ def _duration(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(" o ".join(allowed))
+        return text
+
+    return parse
+
+
 def _yes_or_no(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "sí": True, "si": True}
     known |= {"0": False, "false": False, "no": False}
@@ -89,6 +98,7 @@ class Settings:
     """Everything that can be configured; `docs/configuration.md` is checked against this class."""
 
     broker_url: str = setting("BROKER_URL", "redis://127.0.0.1:6379/0", _url)
+    broker_fsync: str = setting("BROKER_FSYNC", "no", _one_of("no", "always"))
     var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
     logs_dir: Path = setting("LOGS_DIR", Path(), Path)
     monitor_host: str = setting("MONITOR_HOST", "127.0.0.1")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import signal
 import subprocess
 from typing import Any, cast
@@ -23,8 +24,9 @@ class BrokerProcess:
         self.url = broker.url
         self.client: redis.Redis = store.connect(broker.url)
 
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._broker.argv, stdout=subprocess.DEVNULL)
+    def start(self, **variables: str) -> None:
+        environment = os.environ | variables
+        self._process = subprocess.Popen(self._broker.argv, stdout=subprocess.DEVNULL, env=environment)
         wait_until(Probes(self.url, "").broker_answers, timeout=20)
 
     def kill(self) -> None:

@@ -29,7 +29,7 @@ port {port}
 requirepass {password}
 dir {directory}
 appendonly yes
-appendfsync everysec
+appendfsync {fsync}
 save ""
 maxmemory-policy noeviction
 daemonize no
@@ -65,11 +65,12 @@ class Broker:
         return str(self.binary), str(self.configuration)
 
 
-def prepare(var_dir: Path, port: int | None = None) -> Broker:
+def prepare(var_dir: Path, port: int | None = None, *, fsync: str = "no") -> Broker:
     """Choose server, port and password and write the configuration; the data in `var_dir` stay.
 
     Password and port are remembered, so that clients find the broker again after a restart; without `port`, one that
-    is taken is replaced by a free one. Raises SuiteError when no server is installed or `port` is taken.
+    is taken is replaced by a free one. `fsync`: see decision 0010.
+    Raises SuiteError when no server is installed or `port` is taken.
     """
     binary = find_binary()
     data = var_dir / "broker"
@@ -84,7 +85,7 @@ def prepare(var_dir: Path, port: int | None = None) -> Broker:
     write_private(identity, json.dumps({"port": port, "password": password}))
     configuration = var_dir / "broker.conf"
     directory = json.dumps(str(data), ensure_ascii=False)  # the server's quoting is that of a JSON string
-    write_private(configuration, CONFIGURATION.format(port=port, password=password, directory=directory))
+    write_private(configuration, CONFIGURATION.format(port=port, password=password, directory=directory, fsync=fsync))
     return Broker(binary, configuration, port, password)
 
 

@@ -19,7 +19,7 @@ def command(port: int) -> Exit:
     """Arranca solo el broker embebido y dice qué escribir en las demás terminales. Ctrl-C lo detiene."""
     settings = settled(Settings.load())
     lock = claim(settings)
-    broker = embedded.prepare(settings.var_dir, port)
+    broker = embedded.prepare(settings.var_dir, port, fsync=settings.broker_fsync)
     probes = Probes(broker.url, url_of(settings))
     text = (
         f"El broker atiende en el puerto {port}. En cada una de las demás terminales, antes que nada:\n"

@@ -43,7 +43,7 @@ def command(port: int | None, host: str | None) -> Exit:
     settings = settled(Settings.load(), port, host)
     lock = claim(settings)
     check_port(settings)
-    broker = None if is_configured("BROKER_URL") else embedded.prepare(settings.var_dir)
+    broker = None if is_configured("BROKER_URL") else embedded.prepare(settings.var_dir, fsync=settings.broker_fsync)
     if broker:
         settings = replace(settings, broker_url=broker.url)
     probes = Probes(settings.broker_url, url_of(settings))

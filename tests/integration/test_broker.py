@@ -66,7 +66,7 @@ def test_nobody_gets_in_without_the_password(broker: Broker) -> None:
     ("option", "value"),
     [
         ("appendonly", "yes"),
-        ("appendfsync", "everysec"),
+        ("appendfsync", "no"),
         ("maxmemory-policy", "noeviction"),
         ("bind", "127.0.0.1"),
         ("save", ""),

@@ -24,6 +24,7 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
     [
         ("BROKER_URL", "amqp://localhost", "una dirección redis://… o rediss://…"),
         ("BROKER_URL", "localhost:6379", "una dirección redis://"),
+        ("BROKER_FSYNC", "everysec", "no o always"),
         ("MONITOR_PORT", "abc", f"{WHOLE} 1 y 65535"),
         ("MONITOR_PORT", "0", f"{WHOLE} 1 y 65535"),
         ("MONITOR_PORT", "65536", f"{WHOLE} 1 y 65535"),

@@ -1,0 +1,80 @@
+"""P1 on a slow disk: what the broker's `appendfsync` keeps of what was accepted when it is killed."""
+
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from comun import store
+from comun.errors import StoreUnavailable, SuiteError
+from comun.outbox import Outbox
+from experimento.supervision import broker as embedded
+from tests.helpers import missing, wait_until
+from tests.helpers_broker import BrokerProcess
+
+SOURCE = Path(__file__).parents[1] / "support" / "slow_fdatasync.c"
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Path:
+    """The library that makes fdatasync slow."""
+    compiler = shutil.which("gcc")
+    if sys.platform != "linux" or compiler is None:
+        missing("a slow disk is made with gcc and LD_PRELOAD")
+    library = tmp_path / "slow.so"
+    subprocess.run([str(compiler), "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True)
+    return library
+
+
+class Clients:
+    """Threads that put checks into the outbox, each with a connection of its own, until the broker is gone."""
+
+    def __init__(self, url: str) -> None:
+        self.accepted: list[str] = []
+        self._url = url
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(20)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, number: int) -> None:
+        outbox, count = Outbox(store.connect(self._url, timeout=20)), 0
+        with suppress(StoreUnavailable):
+            while True:
+                outbox.add([check := f"{number}-{count}"], due=0)
+                self.accepted.append(check)
+                count += 1
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.mark.parametrize(("fsync", "rounds"), [("no", 200), ("always", 2)])
+def test_what_was_accepted_on_a_slow_disk_is_there_after_kill_9(
+    tmp_path: Path, shim: Path, fsync: str, rounds: int
+) -> None:
+    mark = tmp_path / "mark"
+    var_dir = tmp_path / "var"
+    var_dir.mkdir(mode=0o700)
+    try:
+        broker = BrokerProcess(embedded.prepare(var_dir, fsync=fsync))
+    except SuiteError as exc:
+        missing(str(exc))
+        raise
+    try:
+        broker.start(LD_PRELOAD=str(shim), SLOW_MARK=str(mark))
+        clients = Clients(broker.url)
+        try:
+            wait_until(lambda: len(clients.accepted) > rounds * 20, timeout=40)
+        finally:
+            broker.kill()
+            clients.join()
+        assert mark.exists()  # the disk was slow indeed
+        broker.start()
+        assert set(clients.accepted) <= set(Outbox(broker.client).all_ids())
+    finally:
+        broker.kill()
