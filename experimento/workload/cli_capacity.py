@@ -19,7 +19,7 @@ from experimento.workload.probing import UNITS, Prober, Stopped, conclusion, doc
 from experimento.workload.progress import make_console
 from experimento.workload.run import Order, Run, usual
 
-_RESERVE = 2  # times the requests that would prove a share if none failed: a few failures must not hide the capacity
+_RESERVE = 3  # times the requests that would prove a share if none failed: a few failures must not hide the capacity
 _LEAST = 100  # requests of a probe
 _ANSWER = 0.01  # seconds an answer takes at least, so that no pause at all does not mean no requests at all
 
@@ -62,8 +62,10 @@ def command(
 ) -> Exit:
     """Busca la mayor carga con la que los requisitos aún quedan demostrados.
 
-    Multiplica la carga por cuatro hasta que dejan de estarlo y luego biseca hasta acotarla en un 5 %. Cada prueba es
-    una ejecución completa, con sus peticiones bastantes para demostrar los requisitos y su conciliación.
+    Tras una prueba de calentamiento, multiplica la carga por cuatro hasta que dejan de estarlo y luego biseca hasta
+    acotarla en un 5 %. Una carga que no cumple se prueba otra vez antes de darla por mala, y la respuesta se confirma
+    al final: si ya no se sostiene, dice que el límite se mueve. Cada prueba es una ejecución completa, con sus
+    peticiones bastantes para demostrar los requisitos y su conciliación.
 
     \b
     Ejemplos:
@@ -90,6 +92,7 @@ def command(
     folder = records.make_folder(out, "capacidad", datetime.now().astimezone(), is_run=False)
     prober = Prober(lambda load: Run(order(load), settings, console), folder, UNITS[by])
     try:
+        prober.warm_up(start)
         found = search(prober, start=start, highest=highest, most=probes)
         return Exit.MET if found.proven else Exit.INCONCLUSIVE if found.generator_limited else Exit.NOT_MET
     except Stopped as exc:

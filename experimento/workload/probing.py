@@ -40,18 +40,28 @@ class Prober:
         """Try one load. Raises Stopped, and whatever keeps a run from starting."""
         number = len(self.probes) + 1
         click.echo(f"Prueba {number}: {count(load)} {self._unit}")
+        done = self._carry_out(load, f"{number:02}-{load}")
+        latency = done.summary["latency"]
+        hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop]["count"]}
+        decided = done.exit in (Exit.MET, Exit.NOT_MET)
+        self.done.append(done)
+        self.probes.append(Probe(load, done.exit is Exit.MET, done.attack.fared.limited, decided, hops))
+        return self.probes[-1]
+
+    def warm_up(self, load: int) -> None:
+        """Try a load and count it for nothing: what starts cold answers its first requests late. Raises Stopped."""
+        click.echo(f"Calentamiento, que no cuenta: {count(load)} {self._unit}")
+        self._carry_out(load, f"00-{load}-calentamiento")
+
+    def _carry_out(self, load: int, name: str) -> Done:
         run = self._make(load)
-        folder = self._folder / f"{number:02}-{load}"
+        folder = self._folder / name
         folder.mkdir()
         done = run.carry_out(folder)
         click.echo(f"  {_outcome(done)}: {_figures(done)}")
         if done.exit in (Exit.INTERRUPTED, Exit.BROKEN):
             raise Stopped(done.exit)
-        latency = done.summary["latency"]
-        hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop]["count"]}
-        self.done.append(done)
-        self.probes.append(Probe(load, done.exit is Exit.MET, done.attack.fared.limited, hops))
-        return self.probes[-1]
+        return done
 
 
 def conclusion(found: Capacity, unit: str) -> list[str]:
@@ -65,6 +75,13 @@ def conclusion(found: Capacity, unit: str) -> list[str]:
         lines.append(f"Capacidad: al menos {count(found.proven)} {unit}; no se llegó a una carga que no cumpla.")
     else:
         lines.append(f"Capacidad: {count(found.proven)} {unit}; con {count(found.refuted)} ya no queda demostrado.")
+    if found.moved_from:
+        lines.append(
+            f"El límite se mueve: {count(found.moved_from)} cumplía y al final ya no. Algo se agota o se acumula con "
+            "la carga (una fuga, un disco, una cola): la cifra vale para el final y puede seguir bajando."
+        )
+    elif found.proven is not None and not found.confirmed:
+        lines.append("Esa cifra está sin confirmar: se acabaron las pruebas antes de repetirla al final.")
     if hop := found.saturated_hop:
         lines.append(f"Se satura primero el salto «{STAGE_TITLES[hop]}»: es donde más creció la espera.")
     if found.generator_limited:
@@ -96,6 +113,8 @@ def document(done: Sequence[Done], found: Capacity, unit: str) -> dict[str, Any]
         "unit": unit,
         "proven": found.proven,
         "refuted": found.refuted,
+        "confirmed": found.confirmed,
+        "moved_from": found.moved_from,
         "saturated_hop": found.saturated_hop,
         "generator_limited": found.generator_limited,
         "requirements": [item["text"] for item in done[0].summary["requirements"]] if done else [],

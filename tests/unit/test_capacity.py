@@ -1,8 +1,12 @@
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 
 import pytest
 
 from experimento.workload.capacity import MAX_PROBES, Probe, search
+from experimento.workload.probing import conclusion
 
 
 def limited_at(limit: int) -> Callable[[int], Probe]:
@@ -10,7 +14,7 @@ def limited_at(limit: int) -> Callable[[int], Probe]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 10, 11, 39, 40, 41, 123, 500, 999, 1000, 2345, 9_999])
-def test_a_known_limit_is_found_within_five_per_cent_in_at_most_twelve_probes(limit: int) -> None:
+def test_a_known_limit_is_found_within_five_per_cent_with_a_few_probes(limit: int) -> None:
     found = search(limited_at(limit), start=10, highest=10_000)
     assert found.proven is not None
     assert found.proven <= limit <= found.proven * 1.05 + 1
@@ -27,9 +31,58 @@ def test_every_limit_up_to_three_thousand_is_found() -> None:
         assert len(found.probes) <= MAX_PROBES
 
 
-def test_no_load_is_tried_twice() -> None:
-    loads = [probe.load for probe in search(limited_at(77), start=10, highest=10_000).probes]
-    assert len(loads) == len(set(loads))
+def test_only_what_failed_and_the_answer_are_asked_twice() -> None:
+    found = search(limited_at(77), start=10, highest=10_000)
+    times = Counter(probe.load for probe in found.probes)
+    assert found.proven is not None
+    assert times == {load: 2 if load > 77 or load == found.proven else 1 for load in times}
+    assert found.confirmed
+    assert found.moved_from is None
+
+
+def scripted(limit: int, **surprises: Probe) -> Callable[[int], Probe]:
+    """A system with a limit, but for some probes counted from 1: `p3=` replaces the third."""
+    numbers = count(1)
+    return lambda load: replace(surprises.get(f"p{next(numbers)}", Probe(load, load <= limit)), load=load)
+
+
+@pytest.mark.parametrize("unlucky", range(1, 15))
+@pytest.mark.parametrize("decided", [False, True])
+def test_one_unlucky_probe_changes_nothing(unlucky: int, decided: bool) -> None:
+    bad_luck = {f"p{unlucky}": Probe(0, False, decided=decided)}
+    found = search(scripted(1_000, **bad_luck), start=25, highest=5_000)
+    assert found.proven is not None
+    assert 950 <= found.proven <= 1_000
+    assert found.moved_from is None
+
+
+def test_a_cold_start_does_not_cap_the_search() -> None:
+    cold = Probe(0, False, decided=False)
+    found = search(scripted(1_000, p1=cold, p2=cold), start=25, highest=5_000)
+    assert found.proven is not None
+    assert found.proven >= 950
+
+
+def test_an_answer_that_no_longer_holds_at_the_end_is_followed_down_and_told() -> None:
+    limits = count(1_000, -20)  # a leak: every probe leaves the system weaker
+    left: list[int] = []
+
+    def leaking(load: int) -> Probe:
+        left.append(next(limits))
+        return Probe(load, load <= left[-1])
+
+    found = search(leaking, start=25, highest=5_000)
+    assert found.proven is not None
+    assert found.proven <= left[-1] <= found.proven * 1.11
+    assert found.moved_from is not None
+    assert found.moved_from > found.proven
+    assert "El límite se mueve" in "\n".join(conclusion(found, "hilos"))
+
+
+def test_an_answer_that_was_not_confirmed_says_so() -> None:
+    found = search(limited_at(77), start=10, highest=10_000, most=4)
+    assert not found.confirmed
+    assert "sin confirmar" in "\n".join(conclusion(found, "hilos"))
 
 
 def test_a_system_that_meets_nothing_has_no_capacity() -> None:
@@ -40,7 +93,7 @@ def test_a_system_that_meets_nothing_has_no_capacity() -> None:
 def test_the_search_stops_at_the_highest_load() -> None:
     found = search(limited_at(10**9), start=10, highest=100)
     assert (found.proven, found.refuted) == (100, None)
-    assert [probe.load for probe in found.probes] == [10, 40, 100]
+    assert [probe.load for probe in found.probes] == [10, 40, 100, 100]
     assert not found.generator_limited
 
 
