@@ -17,7 +17,7 @@ run: venv/.requirements ## Arranca toda la suite (make run PORT=8080 elige otro 
 test: venv/.requirements-dev ## Ejecuta todas las pruebas, menos las largas de make faults
 	@exec $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --durations=15
 
-test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: un segundo, sin broker
+test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: unos segundos, sin broker
 	@exec $(BIN)/python -m pytest tests/unit
 
 lint: venv/.requirements-dev ## Revisa estilo y tipos: ruff y mypy

@@ -133,8 +133,12 @@ def test_an_open_load_counts_the_wait_of_a_request_that_could_not_start(monkeypa
     monkeypatch.setattr(load, "sockets_allowed", lambda: 1)
     with serving("slow:0.1") as stub:
         records, fared = put_on(stub.url, Open(100, 0.1))
+    records.sort(key=lambda r: r.intended)
     assert len(records) == 10
-    assert max(r.latency or 0 for r in records) >= 900_000  # ten in a row, although each was answered in 0.1 s
+    for before, after in pairwise(records):
+        assert (after.sent or 0) >= (before.done or 0)  # one connection: one after the other
+        assert after.intended - before.intended == 10_000  # whenever it could start, it counts from its own time
+    assert all(r.latency == (r.done or 0) - r.intended for r in records)
     assert fared.limited
 
 

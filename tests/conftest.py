@@ -1,0 +1,19 @@
+"""What holds for every test: what the processes it starts leave in the temporary directory goes with the session."""
+
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the session, and all that it starts, a temporary directory of its own.
+
+    Killed processes clean up nothing: each killed API left a `pymp-…` folder of multiprocessing behind.
+    """
+    tmp_path_factory.getbasetemp()  # stays where it is: pytest keeps the last three, to look into after a failure
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="suite-") as own:
+        patch.setenv("TMPDIR", own)
+        patch.setattr(tempfile, "tempdir", own)
+        yield
