@@ -114,7 +114,10 @@ def supervise(
         lock=lock,
         welcome=welcome,
     )
-    return asyncio.run(supervisor.run())
+    try:
+        return asyncio.run(supervisor.run())
+    finally:
+        console.flush()
 
 
 def welcome(settings: Settings, seconds: float) -> str:

@@ -24,7 +24,7 @@ OURS = ("BROKER_URL", "VAR_DIR", "LOGS_DIR", "MONITOR_", "RECEPTOR_")
 class Suite:
     """The real program, `python -m experimento up`, with directories and a port of its own."""
 
-    def __init__(self, directory: Path, **variables: str) -> None:
+    def __init__(self, directory: Path, terminal: int | None = None, **variables: str) -> None:
         directory.mkdir()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -35,7 +35,7 @@ class Suite:
         self._console = directory / "console.txt"
         with self._console.open("wb") as console:
             self.process = subprocess.Popen(
-                self.command("up"), env=self.env, cwd=ROOT, stdout=console, stderr=subprocess.STDOUT
+                self.command("up"), env=self.env, cwd=ROOT, stdout=terminal or console, stderr=console
             )
 
     def command(self, *words: str) -> list[str]:
@@ -151,8 +151,8 @@ def launch_suite(tmp_path: Path) -> Iterator[Callable[..., Suite]]:
         missing(str(exc))
     started: list[Suite] = []
 
-    def launch(**variables: str) -> Suite:
-        started.append(Suite(tmp_path / f"suite-{len(started)}", **variables))
+    def launch(terminal: int | None = None, **variables: str) -> Suite:
+        started.append(Suite(tmp_path / f"suite-{len(started)}", terminal, **variables))
         return started[-1]
 
     yield launch

@@ -143,6 +143,19 @@ def test_a_worker_killed_six_times_a_second_after_it_was_ready_ends_nothing(suit
     assert suite.interrupt() == Exit.MET
 
 
+def test_checks_end_while_nobody_reads_the_terminal(launch_suite: Callable[..., Suite]) -> None:
+    reader, terminal = os.openpty()
+    try:
+        suite = launch_suite(terminal)
+        wait_until(lambda: suite.ready_pid("api") and suite.ready_pid("logs"), timeout=40)
+        ids = ask(suite, 200)  # each leaves lines in four processes; a terminal holds some 4 kB
+        wait_until(lambda: suite.lines("call_center_status.txt") == len(ids), timeout=30)
+        assert suite.interrupt() == Exit.MET
+    finally:
+        os.close(terminal)
+        os.close(reader)
+
+
 def test_a_killed_process_of_the_api_comes_back(suite: Suite) -> None:
     def servers() -> set[int]:
         return {child.pid for child in psutil.Process(suite.pid("api")).children()}

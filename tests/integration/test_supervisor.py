@@ -63,9 +63,10 @@ class Stage:
         lock = take_lock(self.var_dir)
         assert lock is not None
         with (self.var_dir / "output.txt").open("wb") as output:
+            console = Console(output.fileno())
             supervisor = Supervisor(
                 specs,
-                console=Console(output.fileno()),
+                console=console,
                 observer=observer,
                 board=Running("http://127.0.0.1:1", "redis://127.0.0.1:1/0", self.var_dir),
                 var_dir=self.var_dir,
@@ -76,6 +77,7 @@ class Stage:
             running = asyncio.create_task(supervisor.run())
             await meanwhile()
             result = await running
+            console.flush()
         os.close(lock)
         assert supervised(self.var_dir) is None
         wait_until(lambda: all(is_gone(pid) for pid in self.seen), timeout=5)  # init reaps what is swept

@@ -1,9 +1,10 @@
 import os
+import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experimento.supervision.console import LONGEST_LINE, Console, Prefixer
+from experimento.supervision.console import HELD, LONGEST_LINE, Console, Prefixer
 
 
 def test_each_line_gets_the_name_of_its_process() -> None:
@@ -34,6 +35,7 @@ def test_without_a_terminal_there_are_no_colours() -> None:
     console = Console(write)
     console.say("Todo listo.")
     console.write(console.prefixer("logs").feed(b"hola\n"))
+    console.flush()
     os.close(write)
     with os.fdopen(read, encoding="utf-8") as reader:
         assert reader.read() == "suite      │ Todo listo.\nlogs       │ hola\n"
@@ -51,5 +53,37 @@ def test_on_a_terminal_each_process_has_its_colour() -> None:
 def test_a_reader_that_went_away_stops_nothing() -> None:
     read, write = os.pipe()
     os.close(read)
-    Console(write).say("nadie lo lee")
+    console = Console(write)
+    console.say("nadie lo lee")
+    console.flush()
     os.close(write)
+
+
+def test_while_nobody_reads_lines_are_dropped_and_counted_and_nothing_waits() -> None:
+    read, write = os.pipe()
+    console = Console(write)
+    line = b"x" * 99 + b"\n"
+    lines = 3 * HELD // len(line)
+    for _ in range(lines):
+        console.write(line)  # it comes back although the pipe is full
+    seen = bytearray()
+
+    def reader() -> None:
+        while chunk := os.read(read, 65_536):
+            seen.extend(chunk)
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    console.say("Otra vez se lee.")
+    console.flush(30)
+    console.say("El final.")
+    console.flush(30)
+    os.close(write)
+    thread.join()
+    os.close(read)
+    shown = seen.decode().splitlines()
+    written = shown.count("x" * 99)
+    told = [int(text.split()[-2]) for text in shown if "se han descartado" in text]
+    assert HELD // len(line) <= written < lines
+    assert written + sum(told) + shown.count("suite      │ Otra vez se lee.") == lines + 1
+    assert shown[-1] == "suite      │ El final."
