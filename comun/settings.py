@@ -78,6 +78,13 @@ def _token(text: str) -> str:
     return text
 
 
+def _names(text: str) -> str:
+    names = [name.strip() for name in text.split(",")]
+    if not all(re.fullmatch(r"[\w.-]{1,253}", name, re.ASCII) for name in names):
+        raise ValueError("nombres de máquina separados por comas, sin puerto")
+    return ",".join(names)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -102,6 +109,7 @@ class Settings:
     var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
     logs_dir: Path = setting("LOGS_DIR", Path(), Path)
     monitor_host: str = setting("MONITOR_HOST", "127.0.0.1")
+    monitor_hosts: str = setting("MONITOR_HOSTS", "", _names)
     monitor_port: int = setting("MONITOR_PORT", 5000, _between(int, 1, 65_535))
     monitor_workers: int = setting("MONITOR_WORKERS", 2, _between(int, 1, 64))
     accept_timeout: float = setting("MONITOR_ACCEPT_TIMEOUT", 5.0, _between(float, 0.1, 60))

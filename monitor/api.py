@@ -1,12 +1,13 @@
 """The monitor's second face: the panel, its data, history, badges, documentation and metrics; a few lines a route."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import redis
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
+from flask.sansio.blueprints import BlueprintSetupState
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -22,6 +23,7 @@ from monitor.journal import Journal
 from monitor.openapi import allowed, describe_api, operations
 from monitor.panel import Panel
 from monitor.state import describe
+from monitor.web import Wsgi
 
 
 class Sources(NamedTuple):
@@ -42,10 +44,18 @@ def make_api(sources: Sources) -> Blueprint:
     api = Blueprint("api", __name__)
     document = describe_api()
 
-    @api.before_app_request
-    @cache
-    def beat() -> None:
-        heartbeat.start(sources.client, "api", lambda: 0)  # with the first request: not before a server has forked
+    @api.record_once
+    def beat_from_the_first_request(setup: BlueprintSetupState) -> None:  # not before a server has forked
+        start = cache(lambda: heartbeat.start(sources.client, "api", lambda: 0))
+        app = cast(Flask, setup.app)
+        inner: Wsgi = app.wsgi_app
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            start()
+            return inner(environ, start_response)
+
+        # Outside Flask, whose `before_request` does not see a plain GET /status.
+        app.wsgi_app = answer  # type: ignore[method-assign]
 
     @api.get("/")
     def show_panel() -> str:
@@ -56,7 +66,7 @@ def make_api(sources: Sources) -> Blueprint:
     def show_state() -> Response:
         query.only()
         body, tag = sources.panel.state()
-        response = Response(body, mimetype="application/json", headers={"Cache-Control": "no-cache"})
+        response = Response(body, mimetype="application/json")
         response.set_etag(tag)
         response.make_conditional(request)
         return response

@@ -61,4 +61,9 @@ app.register_blueprint(
         )
     )
 )
-protect(app, token=settings.monitor_token, allow_public=settings.monitor_allow_public)
+protect(
+    app,
+    token=settings.monitor_token,
+    allow_public=settings.monitor_allow_public,
+    hosts=(settings.monitor_host, *settings.monitor_hosts.split(",")),
+)

@@ -7,6 +7,7 @@ from monitor.figures import RECENT
 from monitor.history import WINDOW_PATTERN
 from monitor.query import FARTHEST
 from monitor.schemas import COUNT, ID, components, one_of, ref
+from monitor.web import WAITERS
 
 Json = dict[str, Any]
 
@@ -15,10 +16,14 @@ INTRODUCTION = (
     "Consulta el estado del receptor de call center a través de la plataforma de mensajes. Cada consulta aceptada "
     "termina exactamente en una clase: disponible, no disponible o sin respuesta. Los errores son problem+json."
 )
+WAITING = (
+    f"HEAD no hace ninguna consulta: 405. Con wait esperan {WAITERS} a la vez por proceso; las demás reciben 202 "
+    "enseguida, y también quien espera cuando el broker deja de responder."
+)
 PROBLEMS = {
     400: "Un parámetro desconocido, repetido o imposible.",
     401: "Falta el token, en la cabecera Authorization: Bearer.",
-    403: "Sin token configurado solo se atiende a esta máquina.",
+    403: "Sin token solo se atiende a esta máquina; ni nombres ajenos en Host, ni consultas de otro sitio o precargas.",
     404: "No se conoce esa consulta, o ya no se conserva.",
     503: "El broker no responde o hay demasiadas consultas en curso; Retry-After dice cuándo volver.",
 }
@@ -95,7 +100,9 @@ def _paths() -> Json:
     identifier = {"name": "id", "in": "path", "required": True, "schema": ID, "description": "El id de la consulta."}
     pending = {"description": "Aceptada, aún sin terminar.", **_json(ref("Check"))}
     return {
-        "/status": _get("Pide el estado del receptor", {200: accepted, 202: pending}, [wait], store=True),
+        "/status": _get(
+            "Pide el estado del receptor", {200: accepted, 202: pending}, [wait], store=True, description=WAITING
+        ),
         "/status/{id}": _get(
             "Dice cómo terminó una consulta",
             {200: {"description": "Terminada.", **_json(ref("Check"))}, 202: pending},
@@ -140,6 +147,7 @@ def _get(
     missing: bool = False,
     store: bool = False,
     public: bool = False,
+    description: str = "",
 ) -> Json:
     """Describe a GET; `missing`: it may answer 404, `store`: 503, `public`: it needs no token."""
     codes = [400, *([] if public else [401, 403]), *([404] if missing else []), *([503] if store else [])]
@@ -150,6 +158,8 @@ def _get(
         "summary": summary,
         "responses": {str(code): each for code, each in sorted((problems | answers).items())},
     }
+    if description:
+        operation["description"] = description
     if parameters:
         operation["parameters"] = parameters
     if public:

@@ -2,13 +2,14 @@
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, json, jsonify, request
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
 
 from comun.errors import AcceptanceUncertain, MalformedMessage, StoreUnavailable, SuiteError
 from comun.ids import parse_id
@@ -20,6 +21,7 @@ from monitor.results import Results
 
 log = logging.getLogger(__name__)
 LONGEST_WAIT = 30.0  # seconds
+WAITERS = 16  # requests of one process that may wait for a result; each holds one of its 64 threads
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ACCEPTED = Hop.REQUESTED.message()
 _DETAILS = {
@@ -35,15 +37,24 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results, given_up: Ca
     """
     app = Flask(__name__)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # hops keep the order of the way
+    app.url_map.merge_slashes = False  # a doubled slash would be redirected to wherever Host says
+    seats = threading.Semaphore(WAITERS)
 
     @app.get("/status")
     def request_check() -> Response:
-        wait = _wait_asked_for()
+        if request.method == "HEAD":  # Flask takes it for GET, but whoever only looks asks for no check
+            raise MethodNotAllowed(valid_methods=["GET"])
+        wait = _wait_asked_for()  # a plain GET does not come here
         check_id = intake.accept()
-        if wait is None:  # HEAD; a plain GET does not come here
-            body, headers = _accepted(check_id)
-            return Response(body, headers=headers)
-        return _answer(check_id, wait_for(results, check_id, wait))
+        if not seats.acquire(blocking=False):
+            return _answer(check_id, None)
+        try:
+            return _answer(check_id, wait_for(results, check_id, wait))
+        except StoreUnavailable:  # it is accepted all the same: the id lets the client ask again
+            return _answer(check_id, None)
+        finally:
+            seats.release()
 
     @app.get("/status/<check_id>")
     def show_check(check_id: str) -> Response:
@@ -161,9 +172,7 @@ def _valid(check_id: str) -> str:
         raise BadRequest(str(exc)) from exc
 
 
-def _wait_asked_for() -> float | None:
-    if not request.query_string:
-        return None
+def _wait_asked_for() -> float:
     only("wait")
     text = request.args.get("wait", "")
     try:

@@ -71,6 +71,7 @@ def _api(settings: Settings, sockets: int) -> tuple[str, ...]:
         # Connections beyond this wait in the backlog: they are served late, not refused, and no process runs out of
         # descriptors.
         "--backpressure": max(16, min(sockets - SPARE, BACKLOG)),
+        "--http1-header-read-timeout": 5_000,  # ms; a connection that says nothing gives its place back
         "--respawn-interval": 0.1,
         "--workers-kill-timeout": 10,
         "--log-level": "error",  # a dead process is one; starting and stopping is told by the supervisor

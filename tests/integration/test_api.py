@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
-from comun import store
+from comun import heartbeat, store
 from comun.bus import Bus
 from comun.ids import new_id
 from comun.messages import Check, Status
@@ -297,3 +297,15 @@ def test_with_a_token_the_data_are_closed_and_health_is_open(broker_url: str) ->
         assert client.get(path).status_code == 401
     assert client.get("/health/ready").status_code == 200
     assert client.get("/api/state", headers={"Authorization": "Bearer 0123456789abcdef"}).status_code == 200
+
+
+def test_plain_requests_alone_say_that_the_api_is_there(monitor: Monitor, client: FlaskClient) -> None:
+    assert {client.get("/status").status_code for _ in range(100)} == {200}
+    wait_until(lambda: [beat["role"] for beat in heartbeat.alive(monitor.store, time.time())] == ["api"], 10)
+
+
+def test_no_answer_is_kept_by_a_cache_but_static_files_and_badges(client: FlaskClient) -> None:
+    for path in ("/", "/status", "/api/state", "/api/history", "/metrics", "/openapi.json", "/no-existe", "/static/x"):
+        assert client.get(path).headers.getlist("Cache-Control") == ["no-store"], path
+    for path in ("/static/panel.css", "/badge/availability.svg"):
+        assert "no-store" not in client.get(path).headers["Cache-Control"], path

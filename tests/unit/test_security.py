@@ -15,9 +15,9 @@ TOKEN = "0123456789abcdef"  # noqa: S105 the tests' own
 def client(token: str = "", allow_public: bool = False) -> FlaskClient:
     app = Flask(__name__)
     app.register_error_handler(Exception, problem)
-    for path in ("/status", "/health/live"):
+    for path in ("/status", "/health/live", "/api/state", "/badge/availability.svg"):
         app.add_url_rule(path, path, lambda: "ok")
-    protect(app, token=token, allow_public=allow_public)
+    protect(app, token=token, allow_public=allow_public, hosts=("0.0.0.0", "Monitor.ejemplo.org"))  # noqa: S104
     return app.test_client()
 
 
@@ -119,3 +119,64 @@ def test_the_error_about_a_secret_does_not_show_it(variable, value):
     with pytest.raises(ConfigurationError) as caught:
         Settings.load({variable: value})
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:5000", True),
+        ("127.0.0.1:5000", True),
+        ("[::1]:5000", True),
+        ("[::1]", True),
+        ("192.168.1.7:5000", True),  # rebinding needs a name: an address is where it says
+        ("monitor.ejemplo.org:8080", True),  # configured
+        ("", True),  # HTTP/1.0
+        ("ejemplo.org", False),
+        ("localhost.ejemplo.org:5000", False),
+        ("127.0.0.1.ejemplo.org", False),
+        ("127.0.0.1@ejemplo.org", False),
+        ("[::1", True),  # no browser sends it
+        ("ñ", False),
+    ],
+)
+def test_only_who_asks_for_us_by_a_name_of_ours_gets_an_answer(host, ours):
+    environ = {"HTTP_HOST": host}
+    assert client().get("/status", environ_overrides=environ).status_code == (200 if ours else 403)
+    assert client().get("/health/live", environ_overrides=environ).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+    ],
+)
+def test_a_browser_makes_no_check_for_another_site_or_in_advance(headers):
+    response = client().get("/status", headers=headers)
+    assert (response.status_code, response.mimetype) == (403, "application/problem+json")
+    doubled = client().get("/", headers=headers, environ_overrides={"PATH_INFO": "//status"})
+    assert doubled.status_code == 403
+    assert client().get("/api/state", headers=headers).status_code == 200  # a link from elsewhere works
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
+def test_a_browser_makes_checks_for_its_user(site):
+    assert client().get("/status", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "stored"),
+    [
+        ("/status", False),
+        ("/api/state", False),
+        ("/no-existe", False),
+        ("/static/no-existe", False),
+        ("/badge/availability.svg", True),
+    ],
+)
+def test_no_cache_keeps_an_answer_but_badges(path, stored):
+    assert client().get(path).headers.getlist("Cache-Control") == ([] if stored else ["no-store"])

@@ -1,5 +1,7 @@
 import json
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
@@ -11,7 +13,7 @@ from comun.ids import new_id
 from comun.messages import Check, Status
 from monitor.intake import Intake
 from monitor.results import Results
-from monitor.web import create_app
+from monitor.web import WAITERS, create_app
 
 NOW = 1_790_000_000_000_000  # 2026-09-21 14:13:20 UTC
 ID = new_id(NOW, 1)
@@ -28,8 +30,8 @@ class Fakes:
         self.in_flight: set[str] = set()
         self.ended: dict[str, Check] = {}
         self.ends_after = 0  # looks at the results before they are there
-        app = create_app(intake=cast(Intake, self), outbox=cast(Any, self), results=cast(Results, self))
-        self.client: FlaskClient = app.test_client()
+        self.app = create_app(intake=cast(Intake, self), outbox=cast(Any, self), results=cast(Results, self))
+        self.client: FlaskClient = self.app.test_client()
 
     def accept(self) -> str:
         if self.refusal:
@@ -253,3 +255,49 @@ def test_ready_names_whom_the_supervisor_gave_up_on() -> None:
     response = app.test_client().get("/health/ready")
     assert response.status_code == 503
     assert response.json == {"ok": ["proceso", "broker"], "failing": {"logs": "abandonado por el supervisor"}}
+
+
+def test_who_waits_in_vain_because_the_store_went_gets_the_id_all_the_same(fakes: Fakes) -> None:
+    fakes.error = StoreUnavailable("el broker no responde: TimeoutError")
+    response = fakes.client.get("/status?wait=30")
+    assert (response.status_code, response.json) == (202, {"id": ID, "status": "in_flight", "text": "En curso"})
+
+
+def test_looking_without_asking_makes_no_check(fakes: Fakes) -> None:
+    response = fakes.client.head("/status")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET")
+    assert fakes.accepted == 0
+
+
+def test_the_hops_come_in_the_order_of_the_way(fakes: Fakes) -> None:
+    fakes.ended[ID] = Check(ID, Status.AVAILABLE, TRAIL)
+    body = json.loads(fakes.client.get(f"/status/{ID}").text)
+    assert list(body["hops"]) == ["requested", "relayed", "answered", "returned", "received"]
+
+
+def test_waiting_has_so_many_seats_and_who_finds_none_gets_202_at_once(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seated, over = threading.Semaphore(0), threading.Event()
+
+    def wait(*_: object) -> None:
+        seated.release()
+        assert over.wait(60)
+
+    monkeypatch.setattr("monitor.web.wait_for", wait)
+    with ThreadPoolExecutor(WAITERS) as pool:
+        waiting = [pool.submit(fakes.app.test_client().get, "/status?wait=30") for _ in range(WAITERS)]
+        for _ in waiting:
+            assert seated.acquire(timeout=60)
+        assert fakes.client.get("/status?wait=30").status_code == 202  # would hang if it waited
+        assert not any(each.done() for each in waiting)
+        over.set()
+        assert {each.result().status_code for each in waiting} == {202}
+    assert fakes.accepted == WAITERS + 1
+
+
+@pytest.mark.parametrize("path", ["/status//x", "//ejemplo.org/status"])
+def test_a_doubled_slash_leads_nowhere(fakes: Fakes, path: str) -> None:
+    response = fakes.client.open(environ_overrides={"PATH_INFO": path, "HTTP_HOST": "ejemplo.org"})
+    assert_problem(response, 404)
+    assert "Location" not in response.headers
