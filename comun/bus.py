@@ -20,7 +20,7 @@ from comun.dead_letters import DeadLetters
 from comun.envelope import check_envelope
 from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
 from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
-from comun.settings import Settings
+from comun.settings import Settings, shut_out_others
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -139,6 +139,7 @@ class SuiteTask(Task):
 
 def make_celery(settings: Settings, name: str) -> Celery:
     """Make a role's Celery application; nothing connects yet."""
+    shut_out_others()
     celery = Celery(name, broker=settings.broker_url, task_cls=SuiteTask, set_as_current=False)
     celery.conf.update(CELERY_OPTIONS)
     return celery

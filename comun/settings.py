@@ -3,14 +3,16 @@
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from comun.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 T = TypeVar("T")
 
 
@@ -32,13 +34,28 @@ def _between(kind: Callable[[str], float], low: float, high: float) -> Callable[
 def _url(text: str) -> str:
     if not text.startswith(("redis://", "rediss://")):
         raise ValueError("una dirección redis://… o rediss://…")
+    parts = _parted(text)
+    if parts is None or parts.fragment or "@" in parts.query or not re.fullmatch(r"/?\d*", parts.path):
+        raise ValueError(
+            "una dirección redis://usuario:contraseña@servidor:puerto/número; en la contraseña, los signos "
+            "% / # ? @ : [ ] se escriben %25 %2F %23 %3F %40 %3A %5B %5D"
+        )
     return text
 
 
 def _http(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
+    if not text.startswith(("http://", "https://")) or _parted(text) is None:
         raise ValueError("una dirección http://… o https://…")
     return text
+
+
+def _parted(url: str) -> SplitResult | None:
+    """Split an address; None if it has no host or a port that is none: Python's own error would quote a password."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _duration(low: float, high: float) -> Callable[[str], float]:
@@ -168,6 +185,20 @@ class Settings:
     def environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the environment from which a child process loads these very settings."""
         return {**environ, **{item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self)}}
+
+
+def shut_out_others(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Keep what is in the environment for other programs away from this process.
+
+    Celery's own variables go before its configuration: `CELERY_BROKER_URL` of another project would part the broker
+    from the store, and `celery` makes one of them of each of RESULT_BACKEND, LOADER and CONFIG_MODULE. No proxy leads
+    to this machine itself.
+    """
+    for name in [name for name in environ if name.startswith("CELERY_")]:
+        del environ[name]
+    direct = [name for name in (environ.get("no_proxy") or environ.get("NO_PROXY", "")).split(",") if name]
+    direct += [name for name in LOOPBACK if name not in direct]
+    environ["no_proxy"] = environ["NO_PROXY"] = ",".join(direct)
 
 
 def is_configured(variable: str, environ: Mapping[str, str] = os.environ) -> bool:

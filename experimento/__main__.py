@@ -12,6 +12,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comun.errors import ConfigurationError, SuiteError
+from comun.settings import shut_out_others
 from experimento.exits import Exit
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def main() -> None:
 
 def run(command: Callable[..., Any] = main) -> int:
     """Run one command and map every error to a sentence and an exit code."""
+    shut_out_others()
     try:
         code = command(standalone_mode=False)
     except click.ClickException as exc:

