@@ -36,9 +36,10 @@ MEANINGS = {
 @options.threads(default=threads_count)
 @options.each(default=thread_requests)
 @options.pause
+@options.lockstep
 @options.url
 @options.timeout
-def command(threads: int, requests: int, pause: float, url: str | None, timeout: float) -> Exit:
+def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: str | None, timeout: float) -> Exit:
     """Prueba de disponibilidad del monitor.
 
     Imprime una línea por petición y, al final, la contabilidad de cada consulta, el veredicto con su intervalo y el
@@ -57,7 +58,7 @@ def command(threads: int, requests: int, pause: float, url: str | None, timeout:
     settings = Settings.load()
     order = Order(
         url=options.target_url(url, settings),
-        model=Closed(threads, requests, pause),
+        model=Closed(threads, requests, pause, lockstep),
         timeout=timeout,
     )
     done = run_and_tell(order, settings, out=RUNS, name="monitor", show=Lines())

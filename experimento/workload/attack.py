@@ -12,7 +12,7 @@ from experimento.judgement.wording import count, duration, percent
 from experimento.workload import records
 from experimento.workload.interrupt import Interrupt
 from experimento.workload.live import Live
-from experimento.workload.load import LATE, Fared, Generator
+from experimento.workload.load import LATE, Closed, Fared, Generator, Open
 from experimento.workload.progress import Bar
 from experimento.workload.records import Outcome, Record
 
@@ -69,9 +69,14 @@ def attack(
     return Attack(made, fared, started, clock.now(), interrupt.asked, decided)
 
 
-def warnings(fared: Fared) -> list[str]:
+def warnings(fared: Fared, model: Closed | Open) -> list[str]:
     """Say in sentences what a reader of the verdict has to know about how the load was put on."""
     found = []
+    if isinstance(model, Closed) and model.lockstep:
+        found.append(
+            f"--lockstep: los hilos piden en ráfagas, así que la muestra vale lo que {count(model.requests)} ráfagas "
+            f"y no lo que {count(model.planned)} peticiones repartidas; lo que falla entre dos ráfagas no se ve"
+        )
     if fared.busy:
         found.append(
             f"el generador usó el {percent(fared.cpu, 0)} de un núcleo: pudo ser él, y no el servicio, el límite"

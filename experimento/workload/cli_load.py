@@ -11,13 +11,14 @@ from experimento.workload.arrivals import Arrivals
 from experimento.workload.load import Closed, Open
 from experimento.workload.run import Order, run_and_tell, usual
 
-_CLOSED, _OPEN = ("threads", "requests", "pause"), ("duration", "arrivals", "seed")
+_CLOSED, _OPEN = ("threads", "requests", "pause", "lockstep"), ("duration", "arrivals")
 
 
 @click.command()
 @options.threads(default=100)
 @options.each(default=10)
 @options.pause
+@options.lockstep
 @click.option("--rate", type=options.Rate(), help="Modelo abierto: peticiones que llegan por segundo, como 200/s.")
 @click.option(
     "--duration", type=options.Seconds(0.1, 86_400), default="30s", show_default=True, help="De la carga con --rate."
@@ -29,7 +30,7 @@ _CLOSED, _OPEN = ("threads", "requests", "pause"), ("duration", "arrivals", "see
     show_default=True,
     help="Con --rate: a ritmo constante, o como usuarios independientes (Poisson).",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="De las llegadas de Poisson.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="De las pausas o de las llegadas.")
 @options.url
 @options.timeout
 @options.settle
@@ -44,6 +45,7 @@ def command(
     threads: int,
     requests: int,
     pause: float,
+    lockstep: bool,
     rate: float | None,
     duration: float,
     arrivals: str,
@@ -73,7 +75,9 @@ def command(
     wanted = options.requirements(texts)
     order = Order(
         url=options.target_url(url, settings),
-        model=Closed(threads, requests, pause) if rate is None else Open(rate, duration, Arrivals(arrivals), seed),
+        model=Closed(threads, requests, pause, lockstep, seed)
+        if rate is None
+        else Open(rate, duration, Arrivals(arrivals), seed),
         timeout=timeout,
         settle=settle,
         requirements=wanted,

@@ -71,7 +71,16 @@ each = partial(
     click.option, "--requests", type=click.IntRange(1, 10**6), show_default=True, help="Peticiones de cada hilo."
 )
 pause = click.option(
-    "--pause", type=Seconds(0, 3_600), default="1s", show_default=True, help="Entre dos peticiones de un hilo."
+    "--pause",
+    type=Seconds(0, 3_600),
+    default="1s",
+    show_default=True,
+    help="Media entre dos peticiones de un hilo.",
+)
+lockstep = click.option(
+    "--lockstep",
+    is_flag=True,
+    help="Pausas siempre iguales: todos los hilos piden a la vez, en ráfagas. Sin ella, cada pausa varía ±50 %.",
 )
 url = click.option("--url", help="Dirección del monitor; por omisión, la suite que está en marcha en este equipo.")
 timeout = click.option(

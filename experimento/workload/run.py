@@ -179,5 +179,5 @@ def _plan(order: Order, done: Attack) -> dict[str, Any]:
         "requirements": [requirement.text for requirement in order.requirements],
         "sequential": order.until_decided is not None,
         "generator": asdict(done.fared),
-        "warnings": warnings(done.fared),
+        "warnings": warnings(done.fared, order.model),
     }

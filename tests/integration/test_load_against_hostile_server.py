@@ -3,13 +3,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import click
 import pytest
 
+import test_monitor
 from experimento.exits import Exit
 from experimento.workload import cli_load
 from experimento.workload.load import Closed, Generator
 from experimento.workload.records import Outcome, Record
-from tests.support.hostile_server import attacking
+from tests.support.hostile_server import attacking, refusing
 
 
 def put_on(url: str, *, timeout: float = 10.0, threads: int = 2) -> list[Record]:
@@ -70,3 +72,16 @@ def test_the_time_allowed_is_that_of_the_whole_request() -> None:
 def test_a_slow_answer_within_the_time_allowed_is_accepted() -> None:
     with attacking("drip:0.5") as server:
         assert {record.outcome for record in put_on(server.url, timeout=10)} == {Outcome.ACCEPTED}
+
+
+@pytest.mark.parametrize(
+    ("command", "phase"),
+    [*((cli_load.command, phase) for phase in (0.0, 0.25, 0.5, 0.75)), (test_monitor.command, 0.5)],
+)
+def test_no_phase_of_a_server_that_refuses_a_tenth_of_every_second_meets_the_requirement(
+    command: click.Command, phase: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with attacking(refusing(phase=phase)) as server:
+        words = ["--url", server.url, "--threads", "100", "--requests", "4"]
+        assert command.main(words, standalone_mode=False) == Exit.NOT_MET

@@ -114,7 +114,7 @@ def test_a_thread_pauses_between_its_requests() -> None:
         records, _ = put_on(stub.url, Closed(1, 3, 0.2))
     for before, after in pairwise(records):
         assert before.done is not None
-        assert after.intended - before.done >= 100_000
+        assert after.intended - before.done >= 100_000  # half as long at least, whatever was drawn
 
 
 @pytest.mark.parametrize("arrivals", Arrivals)
@@ -178,10 +178,11 @@ def test_arrivals_that_still_queue_when_an_open_load_is_stopped_are_counted(
 ) -> None:
     monkeypatch.setattr(load, "sockets_allowed", lambda: 1)
     with serving("slow:0.3") as stub:
-        generator = Generator(stub.url, Open(100, 600), timeout=5)
+        model = Open(100, 600)
+        generator = Generator(stub.url, model, timeout=5)
         fared = generator.run(lambda new: generator.stop() if new else None)
     assert fared.unsent > 0
-    assert any(f"{fared.unsent} peticiones esperaban" in text for text in warnings(fared))
+    assert any(f"{fared.unsent} peticiones esperaban" in text for text in warnings(fared, model))
 
 
 def test_no_request_is_made_twice_when_a_kept_connection_turns_out_to_be_closed() -> None:

@@ -82,7 +82,7 @@ class HostileHandler(Handler):
     def drip(self, seconds: str) -> None:
         """Send a good answer byte by byte, so that all of it takes `seconds`."""
         body = b'{"id": "%s"}' % self.server.fresh_id().encode()
-        self._head(f"Content-Length: {len(body)}")
+        self._head(f"Content-Length: {len(body)}", "Connection: close")
         self._drip(body, float(seconds) / len(body))
 
     def drip_headers(self, seconds: str) -> None:
