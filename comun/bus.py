@@ -167,10 +167,10 @@ class Bus:
     def receive(self, batch: object, hop: Hop) -> list[Check]:
         """Decode a batch that has just arrived at `hop` and put the time on each trail.
 
-        Raises MalformedMessage.
+        A clock that shows an absurd time is waited for: the next hop would refuse its stamp. Raises MalformedMessage.
         """
         checks = decode(batch, hop - 1)
-        return stamp(checks, self.clock.take(len(checks)))
+        return stamp(checks, self.insist(lambda: self.clock.take(len(checks))))
 
     def send(self, route: Route, checks: Sequence[Check], log_as: Hop) -> None:
         """Send a batch on its way and its events to the log; waits for the broker for as long as it is away.

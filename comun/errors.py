@@ -35,6 +35,12 @@ class Overloaded(SuiteError):
     retry_after = 1
 
 
+class WrongClock(SuiteError):
+    """Raised when this machine's clock shows a time that no check can have; it is waited for like an outage."""
+
+    retry_after = 5
+
+
 class FilesUnavailable(SuiteError):
     """Raised when the log manager cannot write its files or its ledger (disk full, no permission)."""
 

@@ -1,38 +1,111 @@
-"""The outbox: the ids of all accepted checks that have not ended, in the broker's store (promises P1 and P2)."""
+"""The outbox: the ids of all accepted checks that have not ended, in the broker's store (promises P1 and P2).
 
-from collections.abc import Iterable, Mapping, Sequence
+Its scores are times of a clock of its own, in the store: the leader of the re-sending sets it on by the time that
+passed for it. It stands while there is no leader or no broker, and no machine's wall clock moves it (decision 0011).
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import redis
 
 from comun import store
 from comun.ids import requested_at
+from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
+
+_CHUNK = 1_000  # words in one command of a script; Lua's stack holds 8,000
+
+# Arguments: the keys of clock, outbox and writer, the number of the write (0: it has none), when the clock starts,
+# the grace period, how many ids, the ids, then the commands that count them. Answers how many are pending.
+_ADD = f"""{RUN}{IS_NEW}
+local clock, outbox, writer, number, start, grace, count = unpack(ARGV, 1, 7)
+if number == '0' or is_new(writer, number) then
+  redis.call('SET', clock, start, 'NX')
+  local due = redis.call('GET', clock) + grace
+  for place = 8, 7 + count do
+    redis.call('ZADD', outbox, 'NX', string.format('%.0f', due), ARGV[place])
+  end
+  run(8 + count)
+end
+return redis.call('ZCARD', outbox)
+"""
+
+# Arguments: the keys of outbox, attempts and latest ended, then up to 1,000 ids.
+_FINISH = """
+local outbox, attempts, latest = unpack(ARGV, 1, 3)
+local scores = redis.call('ZMSCORE', outbox, unpack(ARGV, 4))
+local retried = redis.call('EXISTS', attempts) == 1 and redis.call('HMGET', attempts, unpack(ARGV, 4)) or {}
+local greatest = 0
+for place, score in ipairs(scores) do
+  if score and not retried[place] then greatest = math.max(greatest, tonumber(score)) end
+end
+if greatest > tonumber(redis.call('GET', latest) or 0) then
+  redis.call('SET', latest, string.format('%.0f', greatest))
+end
+redis.call('ZREM', outbox, unpack(ARGV, 4))
+redis.call('HDEL', attempts, unpack(ARGV, 4))
+"""
+
+# Arguments: the keys of outbox and attempts, then id, score and attempts of each.
+_POSTPONE = """
+for place = 3, #ARGV, 3 do
+  if redis.call('ZSCORE', ARGV[1], ARGV[place]) then
+    redis.call('ZADD', ARGV[1], ARGV[place + 1], ARGV[place])
+    redis.call('HSET', ARGV[2], ARGV[place], ARGV[place + 2])
+  end
+end
+"""
+
+# Arguments: the key of the clock, a time. Two leaders may overlap for a moment: it never goes back.
+_SET_ON = """
+if tonumber(ARGV[2]) > tonumber(redis.call('GET', ARGV[1]) or 0) then redis.call('SET', ARGV[1], ARGV[2]) end
+"""
 
 
 class Pending(NamedTuple):
     """A check whose next attempt is due."""
 
     id: str
-    due: int  # microseconds
+    due: int  # microseconds of the outbox's clock
     attempts: int  # times it was re-sent
 
 
 class Outbox:
-    """The sorted set of pending ids, each scored by the time of its next attempt (microseconds)."""
+    """The sorted set of pending ids, each scored by the time of its next attempt (microseconds of its clock)."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._add = client.register_script(_ADD)
+        self._finish = client.register_script(_FINISH)
+        self._postpone = client.register_script(_POSTPONE)
+        self._set_on = client.register_script(_SET_ON)
 
-    def add(self, ids: Iterable[str], due: int) -> int:
-        """Put ids in, first attempt after `due`; return how many are pending now.
+    def add(
+        self, ids: Sequence[str], grace: int, *, write: Write = UNNUMBERED, counting: Sequence[Command] = ()
+    ) -> int:
+        """Put ids in, first attempt after `grace` (microseconds), and count them; return how many are pending now.
 
-        One round trip, safe to repeat. Raises StoreUnavailable.
+        One round trip. Safe to repeat with the same `write`, also when the ids have ended since; without one only
+        the adding is. Raises StoreUnavailable.
         """
+        keys = (store.CLOCK, store.OUTBOX, store.WRITERS + write.writer)
+        start = requested_at(ids[0])
+        with store.translated():
+            args = [*keys, write.number, start, grace, len(ids), *ids, *words(counting)]
+            return cast(int, self._add(args=args))
+
+    def clock(self, start: int) -> int:
+        """Return the outbox's time (microseconds), which begins at `start`. Raises StoreUnavailable."""
         with store.translated():
             pipe = self._client.pipeline(transaction=False)
-            pipe.zadd(store.OUTBOX, dict.fromkeys(ids, due), nx=True)
-            pipe.zcard(store.OUTBOX)
+            pipe.set(store.CLOCK, start, nx=True)
+            pipe.get(store.CLOCK)
             return int(pipe.execute()[1])
+
+    def set_clock_on(self, to: int) -> None:
+        """Set the clock on to a time. Raises StoreUnavailable."""
+        with store.translated():
+            self._set_on(args=[store.CLOCK, to])
 
     def size(self) -> int:
         """Count the checks in flight."""
@@ -63,29 +136,26 @@ class Outbox:
             for (check_id, due), count in zip(entries, attempts, strict=True)
         ]
 
-    def postpone(self, due: Mapping[str, int]) -> None:
-        """Count one more attempt for each id and set when the next one is due; ids that have left stay out."""
+    def postpone(self, checks: Sequence[Pending]) -> None:
+        """Keep when the next attempt of each is due and how often it was sent; ids that have left stay out."""
         with store.translated():
-            pipe = self._client.pipeline(transaction=False)
-            pipe.zadd(store.OUTBOX, dict(due), xx=True)
-            for check_id in due:
-                pipe.hincrby(store.ATTEMPTS, check_id, 1)
-            pipe.execute()
+            parts = [word for each in checks for word in (each.id, each.due, each.attempts)]
+            self._postpone(args=[store.OUTBOX, store.ATTEMPTS, *parts])
 
     def finish(self, ids: Sequence[str]) -> None:
-        """Take ended checks out, and remember the latest request time among all that ended."""
-        latest = max(map(requested_at, ids))
+        """Take ended checks out, and remember when the last of all that ended was accepted."""
         with store.translated():
-            pipe = self._client.pipeline(transaction=False)
-            pipe.zrem(store.OUTBOX, *ids)
-            pipe.hdel(store.ATTEMPTS, *ids)
-            pipe.zadd(store.LATEST_ENDED, {"check": latest}, gt=True)
-            pipe.execute()
+            for first in range(0, len(ids), _CHUNK):
+                keys = (store.OUTBOX, store.ATTEMPTS, store.LATEST_ENDED)
+                self._finish(args=[*keys, *ids[first : first + _CHUNK]])
 
     def latest_ended(self) -> int:
-        """Return the latest request time (microseconds) among the checks that ended, 0 if none has."""
+        """Return when the first attempt was due of the check accepted last among those that ended, 0 if none has.
+
+        What was re-sent is left out: its time is no longer that of its acceptance.
+        """
         with store.translated():
-            return int(self._client.zscore(store.LATEST_ENDED, "check") or 0)
+            return int(cast("str | None", self._client.get(store.LATEST_ENDED)) or 0)
 
     def latest(self, limit: int) -> list[str]:
         """Return up to `limit` ids in flight, newest request first, of those whose next attempt is farthest."""

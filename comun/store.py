@@ -10,9 +10,11 @@ from redis.retry import Retry
 
 from comun.errors import StoreUnavailable
 
-OUTBOX = "suite:outbox"  # sorted set: id → time of the next attempt, microseconds
+OUTBOX = "suite:outbox"  # sorted set: id → time of the next attempt by CLOCK, microseconds
+CLOCK = "suite:clock"  # string: microseconds; goes on only while a leader looks, see comun/outbox.py
+WRITERS = "suite:writers:"  # + writer: string with expiry: the number of its last write, see comun/scripts.py
 ATTEMPTS = "suite:attempts"  # hash: id → times it was re-sent
-LATEST_ENDED = "suite:latest-ended"  # sorted set of one: the latest request time among ended checks, microseconds
+LATEST_ENDED = "suite:latest-ended-by-clock"  # string: the greatest score of an ended check that was never re-sent
 DEAD_LETTERS = "suite:dead-letters"  # list of JSON, newest first
 WORKERS = "suite:workers"  # hash: role@host:pid → JSON heartbeat
 LEADER = "suite:leader"  # string with expiry: who re-sends

@@ -4,6 +4,7 @@
 read. Memory is bounded whatever the load: see docs/operations.md.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -11,11 +12,13 @@ import redis
 from redis.client import NEVER_DECODE, Pipeline
 
 from comun import store
+from comun.ids import requested_at
 from comun.messages import Check, Status
+from comun.scripts import Command
 from monitor.aggregate import LEGS, aggregate
-from monitor.buckets import Chunk, Increments, placed, unpack
+from monitor.buckets import Chunk, Count, Increments, placed, unpack
 from monitor.latency import BINS
-from monitor.results import Command, pack
+from monitor.results import pack
 from monitor.results import unpack as unpack_result
 
 RECENT = 200  # ended checks kept for the panel and the alerts, and of each class for /api/checks
@@ -74,6 +77,13 @@ def commands(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
         *_total_commands(totals),
         *_recent_commands(checks),
     ]
+
+
+def accepted(ids: Iterable[str]) -> list[Command]:
+    """Return the commands that count checks taken in."""
+    seconds = Counter(requested_at(check_id) // 1_000_000 for check_id in ids)
+    increments: Increments = {second: {Count.ACCEPTED: count} for second, count in seconds.items()}
+    return [*_bucket_commands(increments), *_total_commands({"accepted": seconds.total()})]
 
 
 def ask_chunk(pipe: Pipeline, chunk: Chunk) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 from comun.bus import Bus
 from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
-from comun.ids import new_id, requested_at
+from comun.ids import new_id
 from comun.loop import Loop
 from comun.messages import Hop, Route, requested
 from comun.outbox import Outbox
+from comun.scripts import Writer
 from comun.settings import Settings
+from monitor.figures import accepted
 from monitor.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,8 @@ HOLD = 0.25  # seconds a check is held back at the most while any queue is not e
 LOOK_AGAIN = 0.005  # seconds between two looks at queues that are not empty
 CROWDED = 2_000  # checks in flight beyond which newcomers are held back: a third of a second at full speed
 HOLD_BACK = 0.25  # seconds a group is held back at the most
+NOBODY = new_id(0, 0)  # stands for the id of a request that came while the clock was absurd
+PATIENCE = 15.0  # seconds beyond the request budget until a group's leader is taken for dead
 SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
 
 
@@ -44,6 +48,7 @@ class Intake:
         self._bus = bus
         self._outbox = outbox
         self._tally = tally
+        self._writer = Writer()
         self._publisher = Publisher(bus)
         self._open = _Group()
         self._joining = threading.Lock()
@@ -53,11 +58,12 @@ class Intake:
     def accept(self) -> str:
         """Accept one check and return its id; the outbox has it.
 
-        Raises Overloaded beyond the limit of checks in flight, and AcceptanceUncertain if the broker stayed
-        away for the request budget.
+        Raises Overloaded beyond the limit of checks in flight, WrongClock while this machine's clock is absurd, and
+        AcceptanceUncertain if the broker stayed away for the request budget.
         """
-        check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
         try:
+            check_id = NOBODY
+            check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
             self._refuse_overload()
         except SuiteError:
             self._tally.refused([check_id])
@@ -69,7 +75,7 @@ class Intake:
         if leads:
             self._write(group)
         else:
-            group.done.wait()  # the leader always ends: its write is bounded by the request budget
+            self._await(group)
         if group.error is not None:
             raise AcceptanceUncertain(str(group.error), check_id) from group.error
         return check_id
@@ -82,11 +88,14 @@ class Intake:
         the ids to the publisher.
         """
         deadline = time.monotonic() + self._settings.accept_timeout
+        grace = int(self._settings.resend_grace * 1e6)
         with self._writing:
             try:
                 self._gather()
-                due = requested_at(group.ids[0]) + int(self._settings.resend_grace * 1e6)
-                self._size = retry_until(deadline, lambda: self._outbox.add(group.ids, due))
+                write, counting = self._writer.next(), accepted(group.ids)
+                self._size = retry_until(
+                    deadline, lambda: self._outbox.add(group.ids, grace, write=write, counting=counting)
+                )
                 self._size_at = time.monotonic()
                 group.error = None
             except StoreUnavailable as exc:
@@ -98,9 +107,16 @@ class Intake:
                 group.done.set()
         if group.error is None:
             self._publisher.put(group.ids)
-            self._tally.accepted(group.ids)
         else:
             self._tally.refused(group.ids)
+
+    def _await(self, group: _Group) -> None:
+        """Wait for the leader, whose write is bounded; should it have died all the same, the next request leads."""
+        if not group.done.wait(self._settings.accept_timeout + PATIENCE):
+            log.error("group=abandoned checks=%d: nobody wrote it", len(group.ids))
+            with self._joining:
+                if self._open is group:
+                    self._open = _Group()
 
     def _gather(self) -> None:
         """Let the group fill while the system is crowded, then close it, whatever happens."""

@@ -20,7 +20,8 @@ from monitor.results import Results
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks
 LOOK_AT = 2_000  # pending checks looked at in one tick
-LONGEST_BACKOFF = 60_000_000  # microseconds
+LONGEST_BACKOFF = 60_000_000  # microseconds, unless the grace period itself is longer
+LONGEST_STEP = 2.0  # seconds the outbox's clock goes on at the most between two looks
 
 
 class Decision(NamedTuple):
@@ -32,20 +33,21 @@ class Decision(NamedTuple):
 
 def backoff(attempts: int, grace: int) -> int:
     """Return the microseconds to wait after the given number of attempts: grace × 2^attempts, bounded."""
-    return int(min(grace * 2 ** min(attempts, 32), LONGEST_BACKOFF))
+    return max(grace, int(min(grace * 2 ** min(attempts, 32), LONGEST_BACKOFF)))
 
 
 def decide(pending: Sequence[Pending], *, latest_ended: int, idle: bool, grace: int, limit: int) -> Decision:
-    """Tell which due checks are overdue, and what to do with each.
+    """Tell which due checks are overdue, and what to do with each; all times are the outbox's.
 
     A check is overdue when one that was accepted at least `grace` (microseconds) after its last sending
-    has ended already, or when the system is `idle` (all queues empty for the grace period): a mere
-    backlog never causes re-sending. After `limit` attempts it is abandoned.
+    has ended already (the first attempt of that one would have been due at `latest_ended`), or when the
+    system is `idle` (all queues empty for the grace period): a mere backlog never causes re-sending. After
+    `limit` attempts it is abandoned.
     """
     decision = Decision([], [])
     for check in pending:
-        sent = check.due - backoff(check.attempts, grace) if check.attempts else requested_at(check.id)
-        if idle or latest_ended >= sent + grace:
+        sent = check.due - backoff(check.attempts, grace)
+        if idle or latest_ended - grace >= sent + grace:
             (decision.abandon if check.attempts >= limit else decision.resend).append(check)
     return decision
 
@@ -61,6 +63,7 @@ class Resender:
         self._figures = figures
         self._lease = Lease(bus.store, store.LEADER)
         self._idle_since: float | None = None
+        self._looked_at: float | None = None  # monotonic seconds of the last look as the leader
 
     def start(self, tick: float = TICK) -> Loop:
         """Look every `tick` seconds for as long as the process lives."""
@@ -70,6 +73,8 @@ class Resender:
         try:
             if self._lease.renew():
                 self.look()
+            else:
+                self._looked_at = None  # the other leader's time is not ours
         except StoreUnavailable:
             self._idle_since = None
             raise
@@ -77,7 +82,7 @@ class Resender:
     def look(self) -> Decision:
         """Look once: re-send and abandon what is overdue. Raises StoreUnavailable."""
         grace = int(self._settings.resend_grace * 1e6)
-        now = self._bus.clock.now()
+        now = self._outbox_time()
         decision = decide(
             self._outbox.due(now, LOOK_AT),
             latest_ended=self._outbox.latest_ended(),
@@ -86,20 +91,36 @@ class Resender:
             limit=self._settings.resend_limit,
         )
         if decision.resend:
-            self._outbox.postpone({check.id: now + backoff(check.attempts + 1, grace) for check in decision.resend})
+            self._outbox.postpone(
+                [
+                    Pending(check.id, now + backoff(check.attempts + 1, grace), check.attempts + 1)
+                    for check in decision.resend
+                ]
+            )
             ids = [check.id for check in decision.resend]
             self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
             self._figures.count({}, {"resent": len(ids)})
             log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
         if decision.abandon:
-            self._abandon([check.id for check in decision.abandon], now)
+            self._abandon(decision.abandon, now)
         self._results.trim(self._settings.results_kept)
         return decision
 
-    def _abandon(self, ids: list[str], now: int) -> None:
+    def _outbox_time(self) -> int:
+        """Set the outbox's clock on by what has passed since the last look as the leader, and return its time."""
+        at = time.monotonic()
+        now = self._outbox.clock(start=self._bus.clock.now())
+        if self._looked_at is not None:
+            now += int(min(at - self._looked_at, LONGEST_STEP) * 1e6)
+            self._outbox.set_clock_on(now)
+        self._looked_at = at
+        return now
+
+    def _abandon(self, pending: Sequence[Pending], now: int) -> None:
         """End checks as unanswered, except those whose answer is known and only its log message was lost."""
-        ends, _ = self._results.settle([Check(i, Status.UNANSWERED, (requested_at(i), now)) for i in ids])
-        self._outbox.postpone(dict.fromkeys(ids, now + LONGEST_BACKOFF))
+        at = self._bus.clock.now()
+        ends, _ = self._results.settle([Check(c.id, Status.UNANSWERED, (requested_at(c.id), at)) for c in pending])
+        self._outbox.postpone([Pending(c.id, now + LONGEST_BACKOFF, c.attempts + 1) for c in pending])
         if unanswered := [end._replace(status=None) for end in ends if end.status is Status.UNANSWERED]:
             self._bus.log(Hop.ABANDONED, unanswered)
             log.error("Consultas sin respuesta, abandonadas: %d", len(unanswered))

@@ -8,8 +8,8 @@ import redis
 from comun import store
 from comun.ids import requested_at
 from comun.messages import Check, Status
+from comun.scripts import Command, words
 
-Command = tuple[str | int, ...]  # of the store
 Counting = Callable[[Sequence[Check], int], list[Command]]  # (ended for the first time, duplicates) → commands
 
 # One atomic step, so that a worker killed in between neither forgets nor repeats a count. Arguments: how many
@@ -47,10 +47,10 @@ class Results:
         Returns, for each check, the end that counts (the first one) and whether it is this one.
         Raises StoreUnavailable.
         """
-        words = [word for check in checks for word in (_bucket(check.id), check.id, pack(check))]
+        parts = [word for check in checks for word in (_bucket(check.id), check.id, pack(check))]
         with store.translated():
             answer = cast(
-                "list[str]", self._script(args=[len(checks), *words, *_words(self._commands(checks, duplicates=0))])
+                "list[str]", self._script(args=[len(checks), *parts, *words(self._commands(checks, duplicates=0))])
             )
             known = dict(zip(map(int, answer[::2]), answer[1::2], strict=True))
             if known:
@@ -88,10 +88,6 @@ class Results:
                 pipe.unlink(key)
                 pipe.zrem(store.RESULTS_INDEX, oldest[0])
                 pipe.execute()
-
-
-def _words(commands: Sequence[Command]) -> list[str | int]:
-    return [word for command in commands for word in (len(command), *command)]
 
 
 def _second(check_id: str) -> int:

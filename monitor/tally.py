@@ -15,17 +15,13 @@ LONGEST = 3_600  # seconds of counts kept while the broker is away
 
 
 class Tally:
-    """Counts accepted and refused checks by the second of their request; a thread writes what has gathered."""
+    """Counts refused checks by the second of their request; a thread writes what has gathered."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
         self._counts: Increments = {}
         self._lock = threading.Lock()
         self._loop = Loop("tally", self.flush, lambda: PERIOD)
-
-    def accepted(self, ids: Iterable[str]) -> None:
-        """Count checks taken in."""
-        self._add(Count.ACCEPTED, ids)
 
     def refused(self, ids: Iterable[str]) -> None:
         """Count checks refused with a 503, also while the broker is away."""

@@ -1,8 +1,10 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +14,7 @@ import redis
 
 from comun import store
 from comun.errors import StoreUnavailable, SuiteError
+from comun.ids import from_bytes, requested_at
 from comun.outbox import Outbox
 from experimento.supervision.broker import find_binary
 from experimento.supervision.running import Running, supervised
@@ -96,13 +99,13 @@ class Suite:
             return -1
 
     def latest_ended(self) -> float:
-        """Return the latest time of request (epoch seconds) among the checks that have ended; 0 while unknown."""
+        """Return the latest time of request (epoch seconds) among the checks whose lines are written; 0 if none is."""
         try:
-            with store.translated():
-                found = cast("list[tuple[str, float]]", self.store().zrange(store.LATEST_ENDED, 0, 0, withscores=True))
-        except StoreUnavailable:
+            with closing(sqlite3.connect(f"file:{self.logs_dir / 'ledger.sqlite3'}?mode=ro", uri=True)) as ledger:
+                found = ledger.execute("SELECT max(id) FROM checks WHERE t5 IS NOT NULL").fetchone()
+        except sqlite3.Error:
             return 0.0
-        return found[0][1] / 1e6 if found else 0.0
+        return requested_at(from_bytes(found[0])) / 1e6 if found[0] else 0.0
 
     def lines(self, name: str) -> int:
         """Count the lines of one of its files, 0 while there is none."""

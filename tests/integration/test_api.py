@@ -187,7 +187,7 @@ def test_checks_are_listed_by_class(monitor: Monitor, client: FlaskClient) -> No
     monitor.end(3, at=now - 3)
     gone = monitor.end(2, at=now - 2, status=Status.UNAVAILABLE)
     waiting = new_id(int(now * 1e6), 1)
-    monitor.outbox.add([waiting], int(now * 1e6))
+    monitor.outbox.add([waiting], 0)
     for query, expected in (("", 5), ("?status=unavailable", 2), ("?status=unanswered", 0), ("?limit=4", 4)):
         answer = client.get(f"/api/checks{query}").get_json()
         check("Checks", answer)
@@ -263,7 +263,7 @@ def scrape(client: FlaskClient) -> dict[tuple[str, tuple[str, ...]], float]:
 def test_the_metrics_agree_with_what_was_counted(monitor: Monitor, client: FlaskClient) -> None:
     checks = monitor.end(10, at=time.time())
     monitor.results.settle(checks[:3])
-    monitor.outbox.add([new_id(int((time.time() - 60) * 1e6), 1)], 1)
+    monitor.outbox.add([new_id(int((time.time() - 60) * 1e6), 1)], 0)
     told = scrape(client)
     assert told["suite_broker_up", ()] == 1
     assert told["suite_checks_total", ("available",)] == 10

@@ -1,19 +1,20 @@
 """Accepting checks against a real broker that is there, slow, frozen or gone."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from comun.bus import Bus
-from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
+from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError, WrongClock
 from comun.ids import new_id
-from comun.messages import QUEUES, Hop, requested
+from comun.messages import QUEUES, Hop
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor import intake
+from monitor.figures import Figures
 from monitor.intake import Intake, Publisher
 from monitor.tally import Tally
 from tests.helpers import wait_until
@@ -26,11 +27,7 @@ class Notes:
     """A tally that remembers."""
 
     def __init__(self) -> None:
-        self.taken: list[str] = []
         self.turned_away: list[str] = []
-
-    def accepted(self, ids: Iterable[str]) -> None:
-        self.taken += ids
 
     def refused(self, ids: Iterable[str]) -> None:
         self.turned_away += ids
@@ -42,17 +39,19 @@ class WatchedOutbox(Outbox):
     def __init__(self, bus: Bus) -> None:
         super().__init__(bus.store)
         self.writes: list[int] = []
+        self.taken: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
         self.breaks_with: BaseException | None = None
 
-    def add(self, ids: Iterable[str], due: int) -> int:
-        ids = list(ids)
+    def add(self, ids: Sequence[str], grace: int, **named: Any) -> int:
         self.writes.append(len(ids))
         assert self.gate.wait(30)
         if self.breaks_with is not None:
             raise self.breaks_with
-        return super().add(ids, due)
+        size = super().add(ids, grace, **named)
+        self.taken += ids
+        return size
 
 
 class Stand:
@@ -96,14 +95,14 @@ def stand(broker_process: BrokerProcess) -> Iterator[Accepts]:
     with ThreadPoolExecutor(64) as threads:
         yield make
     for each in made:  # whatever a test was about, all that was accepted is sent
-        wait_until(lambda each=each: set(each.tally.taken) <= each.sent_ids(), timeout=20)  # type: ignore[misc]
+        wait_until(lambda each=each: set(each.outbox.taken) <= each.sent_ids(), timeout=20)  # type: ignore[misc]
 
 
 def test_an_accepted_check_is_in_the_outbox_and_on_its_way(stand: Accepts) -> None:
     here = stand(resend_grace=3.0)
     check_id = here.intake.accept()
     assert here.outbox.all_ids() == [check_id]
-    assert here.tally.taken == [check_id]
+    assert here.outbox.taken == [check_id]
     wait_until(lambda: here.broker.sent("logs"), timeout=20)
     assert here.broker.sent("platform") == [[[[check_id, None]]]]
     assert here.broker.sent("logs") == [[Hop.REQUESTED, [[check_id, None]]]]
@@ -112,9 +111,9 @@ def test_an_accepted_check_is_in_the_outbox_and_on_its_way(stand: Accepts) -> No
 def test_its_first_attempt_is_due_after_the_grace_period(stand: Accepts) -> None:
     here = stand(resend_grace=3.0)
     check_id = here.intake.accept()
-    (check,) = requested([check_id])
-    assert here.outbox.due(check.trail[0] + 2_999_999, 10) == []
-    assert [pending.id for pending in here.outbox.due(check.trail[0] + 3_000_000, 10)] == [check_id]
+    now = here.outbox.clock(start=0)
+    assert here.outbox.due(now + 2_999_999, 10) == []
+    assert [pending.id for pending in here.outbox.due(now + 3_000_000, 10)] == [check_id]
 
 
 def test_requests_that_come_during_a_write_share_the_next_one(stand: Accepts) -> None:
@@ -168,7 +167,7 @@ def test_a_frozen_broker_is_not_waited_for_beyond_the_budget(stand: Accepts) -> 
     # It may have read the write before it froze: the check is there once or not at all.
     wait_until(lambda: here.outbox.size() in (1, 2), timeout=20)
     assert here.outbox.all_ids().count(caught.value.check_id) <= 1
-    assert caught.value.check_id not in here.tally.taken
+    assert caught.value.check_id not in here.outbox.taken
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("fuera"), RuntimeError("a defect"), MemoryError(), SystemExit()])
@@ -181,7 +180,7 @@ def test_a_group_whose_write_failed_looks_accepted_to_none_of_its_requests(
     errors = [future.exception(20) for future in futures]
     assert all(isinstance(each, SuiteError | type(error)) for each in errors)
     assert sum(isinstance(each, AcceptanceUncertain) for each in errors) >= 9  # all but the two that wrote
-    assert here.tally.taken == []
+    assert here.outbox.taken == []
     here.outbox.breaks_with = None
     check_id = here.intake.accept()
     assert here.outbox.all_ids() == [check_id]
@@ -193,23 +192,19 @@ def test_an_error_while_newcomers_are_held_back_leaves_nobody_waiting(
 ) -> None:
     here = stand()
 
-    def broken() -> int:
+    def broken() -> None:
         raise RuntimeError("a defect")
 
-    with monkeypatch.context() as broken_size:
-        broken_size.setattr(here.outbox, "size", broken)
+    with monkeypatch.context() as patch:
         here.outbox.gate.clear()
         first = here.accept_soon()
         wait_until(lambda: len(here.outbox.writes) == 1, timeout=20)
         others = [here.accept_soon() for _ in range(10)]
         wait_until(lambda: len(here.intake._open.ids) == 10, timeout=20)
-        broken_size.setattr(here.outbox, "add", lambda ids, due: intake.CROWDED + 1)
-        here.intake._size = intake.CROWDED + 1
+        patch.setattr(here.intake, "_hold_back", broken)
         here.outbox.gate.set()
         first.result(20)
-        here.intake._size = intake.CROWDED + 1
         assert all(isinstance(each.exception(20), AcceptanceUncertain) for each in others)
-    here.intake._size = 0
     assert here.intake.accept() in here.outbox.all_ids()
 
 
@@ -284,3 +279,44 @@ def test_no_message_is_larger_than_a_batch_may_be_and_none_is_empty(
     publisher.put(made_ids(1))
     wait_until(lambda: len(broker_process.sent("platform")) >= 4, timeout=20)
     assert [len(batch) for (batch,) in broker_process.sent("platform")] == [1_000, 1_000, 500, 1]
+
+
+def test_a_frozen_broker_counts_as_accepted_exactly_what_it_took(stand: Accepts) -> None:
+    """Fifty requests whose write nobody confirmed in time, tried again and again, are there once or not at all."""
+    here = stand(accept_timeout=4.0)
+    figures = Figures(here.bus.store)
+    here.intake.accept()
+    here.broker.freeze()
+    try:
+        waiting = [here.accept_soon() for _ in range(50)]
+        wait_until(lambda: len(here.outbox.writes) >= 3, timeout=20)
+    finally:
+        here.broker.thaw()
+    accepted = [future for future in waiting if future.exception(30) is None]
+    assert figures.totals()["accepted"] == here.outbox.size()
+    assert {future.result() for future in accepted} <= set(here.outbox.all_ids())
+
+
+@pytest.mark.parametrize("wall", [0, 4_102_444_800_000_000])
+def test_an_absurd_clock_refuses_before_anything_is_accepted(
+    stand: Accepts, monkeypatch: pytest.MonkeyPatch, wall: int
+) -> None:
+    here = stand()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: wall * 1_000)
+        with pytest.raises(WrongClock, match="corrígelo"):
+            here.intake.accept()
+    assert here.outbox.writes == []
+    assert len(here.tally.turned_away) == 1
+    assert here.intake.accept() in here.outbox.all_ids()
+
+
+def test_a_group_that_nobody_writes_is_given_up_and_the_next_request_leads(
+    stand: Accepts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.intake.PATIENCE", 0.1)
+    here = stand(accept_timeout=0.1)
+    here.intake._open.ids.append(new_id(1, 1))  # its leader has died
+    with pytest.raises(AcceptanceUncertain):
+        here.intake.accept()
+    assert here.intake.accept() in here.outbox.all_ids()

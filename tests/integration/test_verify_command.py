@@ -47,7 +47,7 @@ def test_the_command_counts_every_class_and_ends_with_0(tmp_path: Path, writer: 
     writer.go(writer.accept(20))
     writer.abandon(writer.accept(2))
     writer.go(writer.accept(3), Hop.ANSWERED)
-    Outbox(store.connect(broker_url)).add(writer.outbox, due=0)
+    Outbox(store.connect(broker_url)).add(sorted(writer.outbox), 0)
     found = json.loads(verify(tmp_path, broker_url, "--json").stdout)
     assert found["clean"] is True
     assert found["available"] + found["unavailable"] == 20

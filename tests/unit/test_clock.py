@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from comun.clock import Clock
+from comun.errors import WrongClock
 
 
 def test_no_two_times_of_a_process_are_the_same() -> None:
@@ -26,11 +27,30 @@ def test_the_clock_tells_the_time_of_the_world() -> None:
     assert before <= Clock().now() <= time.time_ns() // 1000
 
 
-def test_a_clock_that_is_set_back_does_not_repeat_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def set_wall(monkeypatch: pytest.MonkeyPatch, microseconds: int) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: microseconds * 1000)
+
+
+def test_a_small_step_back_does_not_repeat_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     first = clock.now()
-    monkeypatch.setattr(time, "time_ns", lambda: (first - 3_600_000_000) * 1000)
+    set_wall(monkeypatch, first - 900_000)
     assert [clock.now(), clock.now()] == [first + 1, first + 2]
+
+
+def test_a_clock_that_is_set_back_is_followed_and_goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    back = clock.now() - 3_600_000_000
+    set_wall(monkeypatch, back)
+    assert [clock.now(), clock.now()] == [back, back + 1]
+
+
+@pytest.mark.parametrize(("wall", "day"), [(0, "1970-01-01"), (4_102_444_800_000_000, "2100-01-01")])
+def test_a_clock_that_shows_an_absurd_time_says_so(monkeypatch: pytest.MonkeyPatch, wall: int, day: str) -> None:
+    set_wall(monkeypatch, wall)
+    with pytest.raises(WrongClock, match=f"el reloj de esta máquina marca {day}: corrígelo") as caught:
+        Clock().now()
+    assert caught.value.retry_after
 
 
 def test_an_empty_batch_takes_no_time() -> None:

@@ -18,7 +18,7 @@ def pending(*, sent: int = NOW, attempts: int = 0) -> Pending:
 
 
 def resend_or_not(check: Pending, *, latest_ended: int = 0, idle: bool = False) -> Decision:
-    return decide([check], latest_ended=latest_ended, idle=idle, grace=GRACE, limit=LIMIT)
+    return decide([check], latest_ended=latest_ended + GRACE, idle=idle, grace=GRACE, limit=LIMIT)
 
 
 @pytest.mark.parametrize("attempts", range(LIMIT))
@@ -53,7 +53,7 @@ def test_after_the_limit_it_is_given_up(sign: dict[str, int]) -> None:
 
 def test_each_check_is_decided_on_by_itself() -> None:
     first, second, third = pending(), pending(attempts=LIMIT), pending(sent=NOW + 5 * GRACE, attempts=1)
-    decision = decide([first, second, third], latest_ended=NOW + GRACE, idle=False, grace=GRACE, limit=LIMIT)
+    decision = decide([first, second, third], latest_ended=NOW + 2 * GRACE, idle=False, grace=GRACE, limit=LIMIT)
     assert decision == Decision([first], [second])
 
 
@@ -65,6 +65,7 @@ def test_attempts_back_off_and_never_beyond_a_minute() -> None:
 
 def test_a_grace_longer_than_the_longest_back_off_is_kept_in_full() -> None:
     grace = 3_600_000_000
-    check = Pending(new_id(NOW, 1), NOW + LONGEST_BACKOFF, 1)
-    for latest_ended, resent in ((NOW + grace - 1, []), (NOW + grace, [check])):
-        assert decide([check], latest_ended=latest_ended, idle=False, grace=grace, limit=LIMIT).resend == resent
+    assert backoff(1, grace) == grace
+    check = Pending(new_id(NOW, 1), NOW + grace, 1)
+    for accepted, resent in ((NOW + grace - 1, []), (NOW + grace, [check])):
+        assert decide([check], latest_ended=accepted + grace, idle=False, grace=grace, limit=LIMIT).resend == resent

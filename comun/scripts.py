@@ -1,0 +1,61 @@
+"""Scripts: what the store's Lua scripts share: commands as arguments, and writes that are done only once."""
+
+import os
+import uuid
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Command = tuple[str | int, ...]  # of the store
+
+# Runs the commands in ARGV from `place` on, each preceded by its number of words.
+RUN = """
+local function run(place)
+  while place <= #ARGV do
+    redis.call(unpack(ARGV, place + 1, place + ARGV[place]))
+    place = place + 1 + ARGV[place]
+  end
+end
+"""
+
+# Tells whether a write is new, and remembers its number for a day: longer than any clock is wrong and any retry lasts.
+IS_NEW = """
+local function is_new(key, number)
+  if tonumber(redis.call('GET', key) or 0) >= tonumber(number) then return false end
+  redis.call('SET', key, number, 'EX', 86400)
+  return true
+end
+"""
+
+
+class Write(NamedTuple):
+    """The identity of a write, which a retry keeps."""
+
+    writer: str
+    number: int
+
+
+UNNUMBERED = Write("", 0)
+
+
+class Writer:
+    """Numbers the writes of one process, of which it makes one after the other (Kafka's idempotent producer).
+
+    The store keeps the last number of each writer, so a write that comes again, or too late, does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._name = ""
+        self._number = 0
+
+    def next(self) -> Write:
+        """Return the identity of the next write."""
+        if self._pid != os.getpid():  # a child that was forked is another writer
+            self._pid, self._name, self._number = os.getpid(), uuid.uuid4().hex, 0
+        self._number += 1
+        return Write(self._name, self._number)
+
+
+def words(commands: Iterable[Command]) -> list[str | int]:
+    """Return commands as the arguments that RUN takes."""
+    return [word for command in commands for word in (len(command), *command)]
