@@ -79,13 +79,18 @@ def _judge_share(requirement: Requirement, succeeded: Flags) -> Item:
 def _judge_sequential(requirement: Requirement, measures: Measures, planned: int) -> Item:
     """Judge a run that was allowed to stop early: only a test made for looking often may decide it.
 
-    The requests count in the order in which they ended, as the running test saw them.
+    The requests count in the order of their intended times, as the running test saw them. What was under way when it
+    decided has ended since: a decision that the whole run's own interval contradicts is refused.
     """
     item = _judge_share(requirement, measures.served)
     test = SequentialTest(requirement.value)
-    ended = measures.served[np.argsort(measures.done, kind="stable")].tolist()
+    ended = measures.served.tolist()
     for number, good in enumerate(ended, 1):
         if verdict := test.update(good):
+            if {verdict, Verdict(item["verdict"])} == {Verdict.MET, Verdict.NOT_MET}:
+                reason = f"la prueba secuencial decidió «{verdict.text}» tras {count(number)} peticiones, pero la "
+                reason += f"ejecución entera la contradice: {item['reason']}"
+                return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
             reason = f"decidido por la prueba secuencial tras {count(number)} peticiones"
             if verdict is Verdict.MET:
                 reason += f"; {_condition(item['groups'])}"

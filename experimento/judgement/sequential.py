@@ -1,5 +1,7 @@
 """The test that may be looked at after every request, for `--until-decided`. Pure; fed by the load's shell."""
 
+from collections.abc import Iterable
+from heapq import heappop, heappush
 from math import log
 
 from comun.errors import ConfigurationError
@@ -30,7 +32,7 @@ class SequentialTest:
         self._last_good = True
 
     def update(self, good: bool) -> Verdict | None:
-        """Take one more request, in the order in which they end; return the verdict, or None to go on.
+        """Take one more request, in the order of the intended times; return the verdict, or None to go on.
 
         Failures that come in groups break the test's assumption: then it does not decide, and the run goes on.
         """
@@ -52,6 +54,30 @@ class SequentialTest:
         if not 1 < self._failures < self._total:
             return False
         return runs_p_value(self._total, self._failures, self._runs) <= ALPHA
+
+
+class InOrder:
+    """Feeds a test from requests as they end, in the order in which they were *intended*.
+
+    In the order of their ends a test sees the quick successes long before the failures that take a time-out: 408
+    good ones first, however many hang. So each waits here until every earlier one has ended.
+    """
+
+    def __init__(self, test: SequentialTest) -> None:
+        self._test = test
+        self._waiting: list[tuple[int, bool]] = []
+
+    def update(self, ended: Iterable[tuple[int, bool]], before: int) -> Verdict | None:
+        """Take requests that ended, as (intended time, good); return the verdict as soon as there is one.
+
+        `before`: every request that was intended earlier has ended and been taken.
+        """
+        for request in ended:
+            heappush(self._waiting, request)
+        while self._waiting and self._waiting[0][0] < before:
+            if verdict := self._test.update(heappop(self._waiting)[1]):
+                return verdict
+        return None
 
 
 class _Ratio:

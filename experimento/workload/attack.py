@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from comun.clock import Clock
-from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.sequential import InOrder, SequentialTest
 from experimento.judgement.wording import count, duration, percent
 from experimento.workload import records
 from experimento.workload.interrupt import Interrupt
@@ -45,6 +45,7 @@ def attack(
     clock, made, decided = Clock(), list[Record](), False
     started = clock.now()
     live = Live(started)
+    judged = None if test is None else InOrder(test)
     with (
         (folder / records.RECORDS).open("w", encoding="utf-8") as file,
         Interrupt() as interrupt,
@@ -59,8 +60,9 @@ def attack(
             live.add(new, clock.now())
             if show is not None:
                 show(new, bar)
-            if test is not None and not decided:
-                decided = any(test.update(record.outcome is Outcome.ACCEPTED) for record in new)
+            if judged is not None and not decided:
+                ended = ((record.intended, record.outcome is Outcome.ACCEPTED) for record in new)
+                decided = judged.update(ended, generator.ended_before()) is not None
             if interrupt.asked or decided:
                 generator.stop()
             bar.update(live.made, STOPPING if interrupt.asked else live.text())

@@ -20,6 +20,7 @@ LATE = 50_000  # microseconds after its intended time from which a start counts 
 JITTER = 0.5  # a pause is this share shorter or longer at most: a span of one whole pause, so no phase is left out
 _BUSY = 0.85  # share of one core from which the event loop, not the service, sets the pace
 _LATE_SHARE = 0.01
+_DISPATCHER = -1  # stands among the arrivals that are under way for the next one
 _OPEN_CONNECTIONS = 2_000  # more requests at once than this only slow each other down
 
 
@@ -99,6 +100,8 @@ class Generator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pausing: set[asyncio.Event] = set()
         self._done: deque[Record] = deque()  # appending and taking are atomic: no count is ever lost
+        self._pending: dict[int, int] = {}  # intended times of what is scheduled or under way; written by the loop
+        self._ended_before = 0
         self._unsent = 0
         self._defect: BaseException | None = None
         wanted = model.threads if isinstance(model, Closed) else _OPEN_CONNECTIONS
@@ -129,10 +132,16 @@ class Generator:
     def _take(self, thread: threading.Thread, tally: "Tally", collect: Callable[[list[Record]], None]) -> bool:
         """Hand over what has come in; tell whether more may come."""
         running = thread.is_alive()
+        # Looked at before the records are taken: what ends in between is handed over, and judged with the next ones.
+        self._ended_before = min((self._clock.now(), *self._pending.copy().values()))
         records = [self._done.popleft() for _ in range(len(self._done))]
         tally.add(records)
         collect(records)
         return running
+
+    def ended_before(self) -> int:
+        """Return the time before which every intended request has ended and was handed over (microseconds)."""
+        return self._ended_before
 
     def stop(self) -> None:
         """Let no further request start; may be called from any thread, and again."""
@@ -169,19 +178,28 @@ class Generator:
         intended = self._clock.now()
         pauses = model.pauses(user)
         for number in range(model.requests):
+            self._pending[user] = intended  # before the last one is handed over: nothing later overtakes it
             if number and await self._is_stopped_before(intended):
                 return
             await self._attempt(intended)
             intended = self._clock.now() + next(pauses)
+        del self._pending[user]
 
     async def _dispatch(self, model: Open, tasks: asyncio.TaskGroup) -> None:
         """Start each arrival at its time, whether or not the earlier ones were answered."""
         first = self._clock.now()
-        for offset in model.offsets():
+        for number, offset in enumerate(model.offsets()):
+            self._pending[_DISPATCHER] = first + offset
             if await self._is_stopped_before(first + offset):
                 return
-            tasks.create_task(self._attempt(first + offset))
+            tasks.create_task(self._serve(number, first + offset))
             await asyncio.sleep(0)  # one that is behind must let the requests go on
+        del self._pending[_DISPATCHER]
+
+    async def _serve(self, number: int, intended: int) -> None:
+        self._pending[number] = intended
+        await self._attempt(intended)
+        del self._pending[number]
 
     async def _is_stopped_before(self, moment: int) -> bool:
         """Wait until that moment; tell whether the load was stopped."""

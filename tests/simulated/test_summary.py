@@ -209,3 +209,10 @@ def test_a_damaged_reconciliation_is_named(tmp_path: Path) -> None:
     (folder / run_folder.RECONCILIATION).write_text("{", encoding="utf-8")
     with pytest.raises(UnreadableRun, match=r"reconciliation\.json: no es JSON"):
         run_folder.read(folder)
+
+
+def test_an_early_verdict_that_the_whole_run_contradicts_is_refused() -> None:
+    run = make_run(500, fails=lambda number: number >= 410 and number % 2 == 0, sequential=True, planned=1000)
+    summary = judged(run, "service>=99%")
+    assert summary["verdict"] == "inconclusive"
+    assert "pero la ejecución entera la contradice" in summary["requirements"][0]["reason"]

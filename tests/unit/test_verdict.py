@@ -3,7 +3,7 @@ import pytest
 
 from comun.errors import ConfigurationError
 from experimento.judgement.intervals import Interval, exact
-from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.sequential import InOrder, SequentialTest
 from experimento.judgement.verdict import Verdict, compare_with_target, judge, more_requests, tolerated_group, worst
 
 MET, NOT_MET, INCONCLUSIVE = Verdict.MET, Verdict.NOT_MET, Verdict.INCONCLUSIVE
@@ -142,3 +142,12 @@ def test_a_target_that_no_sample_can_decide_is_refused(target: float) -> None:
 def test_the_sequential_test_takes_any_target_between(target: float) -> None:
     assert feed(SequentialTest(target), outcomes(100_000))[0] is MET
     assert feed(SequentialTest(target), ~outcomes(1000))[0] is NOT_MET
+
+
+def test_a_request_under_way_holds_the_judging_back() -> None:
+    judged = InOrder(SequentialTest(0.99))
+    ended = [(number, True) for number in range(1000) if number != 5]
+    assert judged.update(ended, before=5) is None  # the sixth hangs: only five may be judged, of a thousand that ended
+    assert judged.update([], before=6) is None
+    assert judged.update([(5, False)], before=1000) is MET
+    assert InOrder(SequentialTest(0.99)).update(reversed([(n, True) for n in range(408)]), before=408) is MET
