@@ -86,8 +86,10 @@ def _value(text: str, kind: Kind, value: float, unit: str | None) -> float:
     if unit not in ("%", None) or (unit is None and value > 1):
         raise _wrong(text, "el valor debe ser un porcentaje como 99% o una proporción como 0.99")
     share = value / 100 if unit else value
-    if not 0 < share <= 1:
-        raise _wrong(text, "el porcentaje debe ser mayor que 0 y como mucho 100")
+    if share == 1:
+        raise _wrong(text, "ninguna cantidad de peticiones puede demostrar el 100 %; pida, por ejemplo, 99.9%")
+    if not 0 < share < 1:
+        raise _wrong(text, "el porcentaje debe ser mayor que 0 y menor que 100")
     return round(share, 12)  # 99.9 / 100 is not 0.999 in binary
 
 

@@ -38,8 +38,10 @@ def test_a_requirement_is_read_as_it_is_written(text: str, read: tuple[Kind, str
         ("service==99%", "aquí el operador es >= o >"),  # a share is never exactly anything
         ("p99>500ms", "aquí el operador es < o <="),
         ("lost>=1", "aquí el operador es == o <= o <"),
-        ("service>=101%", "mayor que 0 y como mucho 100"),
-        ("service>=0%", "mayor que 0 y como mucho 100"),
+        ("service>=101%", "mayor que 0 y menor que 100"),
+        ("service>=100%", "ninguna cantidad de peticiones puede demostrar el 100 %"),
+        ("reported>1", "ninguna cantidad de peticiones puede demostrar el 100 %"),
+        ("service>=0%", "mayor que 0 y menor que 100"),
         ("service>=99", "un porcentaje como 99% o una proporción como 0.99"),
         ("service>=99ms", "un porcentaje como 99% o una proporción como 0.99"),
         ("p99<500", "falta la unidad del tiempo"),
