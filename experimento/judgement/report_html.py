@@ -30,7 +30,8 @@ def render_html(summary: Mapping[str, Any]) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment)
+    environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment,
+        latency=wording.latency)  # fmt: skip
     environment.globals.update(
         inlined=_inlined, stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
         end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},

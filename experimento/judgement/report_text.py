@@ -15,7 +15,7 @@ from experimento.judgement.wording import (
     OUTCOME_TITLES,
     STAGE_TITLES,
     count,
-    duration,
+    latency,
     percent,
 )
 
@@ -23,14 +23,16 @@ Summary = Mapping[str, Any]
 
 _SIGNS = {Verdict.MET: "✓", Verdict.NOT_MET: "✕", Verdict.INCONCLUSIVE: "≈"}
 _RANKS = ("p50", "p90", "p99", "max")
+_MISSING = "sin respuesta"  # the share that no percentile of the answered ones would show
 
 
 def render_text(summary: Summary) -> str:
     """Return what a terminal shows of a judged run: accounting, both availabilities, latency and the verdict last."""
     lines = [*_accounting_lines(summary), *_share_lines(summary), ""]
-    lines.append(f"{'Latencia':<36}" + "".join(f"{rank:>11}" for rank in _RANKS))
+    lines.append(f"{'Latencia':<36}" + "".join(f"{rank:>11}" for rank in _RANKS) + f"{_MISSING:>16}")
     for stage, row in _latencies(summary):
-        lines.append(f"  {STAGE_TITLES[stage]:<34}" + "".join(f"{duration(row[rank]):>11}" for rank in _RANKS))
+        cells = "".join(f"{latency(row[rank]):>11}" for rank in _RANKS)
+        lines.append(f"  {STAGE_TITLES[stage]:<34}{cells}{percent(row['unanswered']):>16}")
     lines += ["", *(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
     for item in summary["requirements"]:
         lines.append(f"  {_SIGNS[item['verdict']]} {item['text']}: {Verdict(item['verdict']).text} ({item['reason']})")
@@ -46,9 +48,10 @@ def render_markdown(summary: Summary) -> str:
         lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {_escape(item['reason'])} |")
     lines += ["", *(f"- {_escape(line)}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
     lines += [f"- **Aviso:** {_escape(warning)}" for warning in _warnings(summary)]
-    lines += ["", f"| Latencia | {' | '.join(_RANKS)} |", "| --- |" + " ---: |" * len(_RANKS)]
+    lines += ["", f"| Latencia | {' | '.join(_RANKS)} | {_MISSING} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
     for stage, row in _latencies(summary):
-        lines.append(f"| {STAGE_TITLES[stage]} | {' | '.join(duration(row[rank]) for rank in _RANKS)} |")
+        cells = " | ".join(latency(row[rank]) for rank in _RANKS)
+        lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -119,7 +122,7 @@ def _share(found: Mapping[str, Any]) -> str:
 
 
 def _latencies(summary: Summary) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return ((stage, row) for stage, row in summary["latency"].items() if row["count"])
+    return ((stage, row) for stage, row in summary["latency"].items() if row["unanswered"] is not None)
 
 
 def _warnings(summary: Summary) -> list[str]:

@@ -10,19 +10,20 @@ import numpy as np
 
 from experimento.exits import Exit
 from experimento.judgement.accounting import account_for_checks, account_for_requests, sample_trails
-from experimento.judgement.intervals import exact, lower_bounds, upper_bounds
+from experimento.judgement.intervals import Floats, exact, lower_bounds, upper_bounds
 from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import DEADLINE, Measures, measure
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.run_folder import Run
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
-from experimento.workload.latency import percentiles
+from experimento.workload.latency import GET, percentiles
 
 VERSION = 1
 
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600)  # seconds of a point on the time axis
 _POINTS = 200  # on it at most, while a step of the table is enough
 _SELF_CHECK = 0.0005  # chance of a false alarm at each bound of the instrument's self-check: one run in a thousand
+_NEVER = 2**62  # microseconds: longer than any request can take
 _KEPT = ("model", "threads", "requests", "pause", "rate", "duration", "arrivals", "url", "timeout", "planned")
 
 
@@ -52,7 +53,7 @@ def summarize(run: Run, requirements: Sequence[Requirement], deadline: float = D
         },
         "reported": _reported(run, measures),
         "accounting": accounting,
-        "latency": {name: _latency(values) for name, values in measures.stages.items()},
+        "latency": {name: _latency(values, run.reconciled or name == GET) for name, values in measures.stages.items()},
         "timeline": _timeline(measures, service.effect),
         "trails": sample_trails(run),
     }
@@ -100,9 +101,17 @@ def _reported(run: Run, measures: Measures) -> dict[str, Any] | None:
     return {**_share(found), "setting": setting, "fits": fits}
 
 
-def _latency(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    known = values[~np.isnan(values)].astype(np.int64)
-    return {"count": len(known), **percentiles(known.tolist())}
+def _latency(values: Floats, known: bool) -> dict[str, Any]:
+    """Give percentiles over *all* intended requests: one that was not answered took longer than any limit (null)."""
+    if not known or not len(values):
+        return {"count": 0, "unanswered": None}
+    missing = int(np.isnan(values).sum())
+    found = percentiles(np.nan_to_num(values, nan=_NEVER).astype(np.int64).tolist())
+    return {
+        "count": len(values) - missing,
+        "unanswered": missing / len(values),
+        **{rank: None if value == _NEVER else value for rank, value in found.items()},
+    }
 
 
 def _timeline(measures: Measures, effect: float) -> dict[str, Any]:

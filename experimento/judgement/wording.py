@@ -83,6 +83,11 @@ def duration(microseconds: float | None) -> str:
     return f"{_digits(microseconds / 60e6)}{THIN}min"
 
 
+def latency(microseconds: float | None) -> str:
+    """Write a percentile of the latency; None stands for requests that were never answered."""
+    return "∞" if microseconds is None else duration(microseconds)
+
+
 def _digits(value: float) -> str:
     size = abs(value)
     places = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2

@@ -42,7 +42,7 @@ class Prober:
         click.echo(f"Prueba {number}: {count(load)} {self._unit}")
         done = self._carry_out(load, f"{number:02}-{load}")
         latency = done.summary["latency"]
-        hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop]["count"]}
+        hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop].get("p50") is not None}
         decided = done.exit in (Exit.MET, Exit.NOT_MET)
         self.done.append(done)
         self.probes.append(Probe(load, done.exit is Exit.MET, done.attack.fared.limited, decided, hops))

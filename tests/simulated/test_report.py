@@ -165,6 +165,15 @@ def test_the_terminal_shows_accounting_both_availabilities_and_the_verdict_last(
     assert "\nVeredicto: Cumple\n  ✓ service>=99%: cumple (1 000 de 1 000" in text
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_what_was_not_answered_stands_beside_every_percentile(form: str) -> None:
+    text = render(summary_of("not met"), form).replace("\u202f", " ")
+    assert "sin respuesta" in text
+    row = next(line for line in text.splitlines() if "De extremo a extremo" in line) if form != "html" else text
+    assert "∞" in row
+    assert "10 %" in row
+
+
 @pytest.mark.parametrize(
     ("shown", "text"),
     [

@@ -145,6 +145,15 @@ def test_a_percentile_is_judged_as_a_share_and_a_request_without_answer_is_over_
     assert (item["verdict"], item["observed"]) == ("not_met", None)
 
 
+def test_a_request_without_an_answer_is_longer_than_any_percentile_that_falls_on_it() -> None:
+    row = judged(make_run(1000, fails=lambda number: number % 20 == 0))["latency"]["end_to_end"]
+    assert row["p90"] < 30_000
+    assert row["p95"] < 100_000  # exactly 95 % were answered
+    assert (row["p99"], row["max"], row["unanswered"], row["count"]) == (None, None, 0.05, 950)
+    unknown = judged(Run("sin conciliar", make_run(100).records), "service>=99%")["latency"]
+    assert (unknown["get"]["unanswered"], unknown["end_to_end"]["unanswered"]) == (0, None)
+
+
 def test_the_hops_of_each_shown_trail_add_up_to_its_end_to_end_time() -> None:
     summary = judged(make_run(300))
     shown = {trail["rank"]: trail["trail"][-1] - trail["intended"] for trail in summary["trails"]}
