@@ -18,7 +18,7 @@ import click
 import gevent
 from gevent.pool import Group
 from geventhttpclient.client import HTTPClientPool
-from locust import FastHttpUser, constant, events, task
+from locust import FastHttpUser, between, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import LocustBadStatusCode
 from locust.env import Environment
@@ -26,10 +26,11 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
 from comun.clock import Clock
+from comun.errors import AccessDenied
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement import report
-from experimento.workload import records
+from experimento.workload import records, target
 from experimento.workload.client import read_answer, status_url
 from experimento.workload.descriptors import sockets_allowed
 from experimento.workload.progress import make_console
@@ -48,6 +49,7 @@ class Recorder:
         self.under_way = Group()
         self._file: TextIO | None = None
         self._started = 0
+        self.headers: dict[str, str] = {}
 
     def start(self, folder: Path, *, writes: bool) -> None:
         """Begin a test; whoever makes requests itself writes a file of its own."""
@@ -85,9 +87,9 @@ recorder = Recorder()
 
 
 class Client(FastHttpUser):
-    """One user: asks, waits a second after the answer, asks again."""
+    """One user: asks, waits about a second after the answer, asks again."""
 
-    wait_time = constant(1)
+    wait_time = between(0.5, 1.5)  # all may start at once; then they drift apart
     # Users share connections, so that thousands need no more descriptors than there are.
     client_pool = HTTPClientPool(
         concurrency=sockets_allowed(), connection_timeout=TIMEOUT, network_timeout=TIMEOUT, insecure=True
@@ -100,7 +102,8 @@ class Client(FastHttpUser):
 
     def _ask(self) -> None:
         intended = recorder.clock.now()
-        with self.client.get("/status", catch_response=True, allow_redirects=False) as got:
+        headers = recorder.headers
+        with self.client.get("/status", headers=headers, catch_response=True, allow_redirects=False) as got:
             outcome, check_id, code, reached, reason = read(got)
             got.success() if outcome is Outcome.ACCEPTED else got.failure(reason)
         sent = intended if reached else None
@@ -147,6 +150,8 @@ def start(environment: Environment, **_: Any) -> None:
     if not options.run_folder:
         options.run_folder = str(records.make_folder(RUNS, "locust", datetime.now().astimezone()).resolve())
     recorder.start(Path(options.run_folder), writes=not isinstance(environment.runner, MasterRunner))
+    token = target.token_for(status_url(environment.host or ""), Settings.load())
+    recorder.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @events.test_stop.add_listener
@@ -160,7 +165,12 @@ def stop(environment: Environment, **_: Any) -> None:
         return
     folder = Path(options.run_folder)
     options.run_folder = ""  # the next test of the web page gets a folder of its own
-    summary = conclude(folder, plan, Settings.load(), make_console(), longest=SETTLE)
+    try:
+        summary = conclude(folder, plan, Settings.load(), make_console(), longest=SETTLE)
+    except AccessDenied as exc:
+        click.echo(str(exc), err=True)
+        environment.process_exit_code = int(Exit.DENIED)
+        return
     click.echo(report.render(summary, "text"))
     click.echo(f"Informe: {folder / 'report.html'}")
     environment.process_exit_code = int(Exit(summary["exit"]))

@@ -53,7 +53,7 @@ def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: s
       python test_monitor.py --url http://127.0.0.1:5001/status --timeout 30s
 
     Termina con 0 si el requisito se cumple, 1 si no, 2 si no es concluyente, 3 si la contabilidad no cuadra, 64 si la
-    orden está mal escrita, 69 si el monitor no responde y 130 si se interrumpe.
+    orden está mal escrita, 69 si el monitor no responde, 77 si no deja entrar y 130 si se interrumpe.
     """
     settings = Settings.load()
     order = Order(

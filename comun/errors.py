@@ -11,6 +11,10 @@ class ConfigurationError(SuiteError):
     """Raised when a setting's value is not allowed; the text names the variable, the value and what is."""
 
 
+class AccessDenied(SuiteError):
+    """Raised when a service answers 401 or 403: what it would have done with the request is not known."""
+
+
 class MalformedMessage(SuiteError):
     """Raised when a message or an id breaks the format; retrying it can never help."""
 

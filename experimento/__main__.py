@@ -11,7 +11,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comun.errors import ConfigurationError, SuiteError
+from comun.errors import AccessDenied, ConfigurationError, SuiteError
 from comun.settings import shut_out_others
 from experimento.exits import Exit
 
@@ -83,7 +83,7 @@ def run(command: Callable[..., Any] = main) -> int:
         return Exit.USAGE
     except SuiteError as exc:
         click.echo(str(exc), err=True)
-        return Exit.UNAVAILABLE
+        return Exit.DENIED if isinstance(exc, AccessDenied) else Exit.UNAVAILABLE
     except Exception:
         log.exception("defecto interno")  # an uncaught error would end with 1, which means "not met"
         return Exit.INTERNAL

@@ -13,4 +13,5 @@ class Exit(IntEnum):
     USAGE = 64  # the command or its configuration was wrong
     UNAVAILABLE = 69  # a service that is needed does not answer
     INTERNAL = 70  # a defect of ours
+    DENIED = 77  # the service asks for a token that was not given, or was a wrong one
     INTERRUPTED = 130  # Ctrl-C

@@ -15,6 +15,7 @@ from experimento.workload.live import Live
 from experimento.workload.load import LATE, Closed, Fared, Generator, Open
 from experimento.workload.progress import Bar
 from experimento.workload.records import Outcome, Record
+from experimento.workload.target import is_denied
 
 Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
 STOPPING = "terminan las que están en curso (Ctrl-C otra vez: abandonar)"
@@ -63,7 +64,7 @@ def attack(
             if judged is not None and not decided:
                 ended = ((record.intended, record.outcome is Outcome.ACCEPTED) for record in new)
                 decided = judged.update(ended, generator.ended_before()) is not None
-            if interrupt.asked or decided:
+            if interrupt.asked or decided or any(map(is_denied, new)):
                 generator.stop()
             bar.update(live.made, STOPPING if interrupt.asked else live.text())
 

@@ -68,7 +68,7 @@ def command(
       python -m experimento load --threads 50 --requests 1000 --pause 0 --until-decided
 
     Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente, 3 si la contabilidad no cuadra, 64 si la orden
-    está mal escrita, 69 si no hay servicio y 130 si se interrumpe.
+    está mal escrita, 69 si no hay servicio, 77 si no deja entrar y 130 si se interrumpe.
     """
     _refuse_mixture(ctx, is_open=rate is not None)
     settings = Settings.load()

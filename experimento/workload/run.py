@@ -64,7 +64,8 @@ class Run:
         self._order = order
         self._settings = settings
         self._console = console
-        self._generator = Generator(order.url, order.model, timeout=order.timeout)
+        token = target.token_for(order.url, settings)
+        self._generator = Generator(order.url, order.model, timeout=order.timeout, token=token)
         target.check_reachable(order.url, order.timeout)
 
     def carry_out(self, folder: Path, show: Show | None = None) -> Done:
@@ -95,15 +96,17 @@ def conclude(
 ) -> dict[str, Any]:
     """Reconcile the records in the folder if that can be done from here, judge them, and write all of it down.
 
-    Waits at most `longest` seconds for the run's checks to end. Any generator's records will do.
+    Waits at most `longest` seconds for the run's checks to end. Any generator's records will do. Raises AccessDenied.
     """
     records.write_document(folder / records.PLAN, plan)
+    made = records.read(folder)
+    target.check_allowed(made)
     try:
         suite = target.locate(plan["url"], settings)
-        ids = [record.id for record in records.read(folder) if record.outcome is Outcome.ACCEPTED and record.id]
+        ids = [record.id for record in made if record.outcome is Outcome.ACCEPTED and record.id]
         plan["interrupted"] |= settle.wait(suite, ids, longest=longest, console=console)
         _reconcile(folder, suite, ids)
-        plan["receptor_availability"] = target.receptor_setting(plan["url"])
+        plan["receptor_availability"] = target.receptor_setting(plan["url"], target.token_for(plan["url"], settings))
     except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
         plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
     records.write_document(folder / records.PLAN, plan)
@@ -146,6 +149,7 @@ def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
     The usual requirements, if none are given, leave out how many checks were lost where that cannot be known.
     """
     run = run_folder.read(folder)
+    target.check_allowed(run.records)
     wanted = requirements or [r for r in usual() if run.reconciled or r.kind is not Kind.COUNT]
     summary = summarize(run, wanted)
     records.write_document(folder / run_folder.SUMMARY, summary)

@@ -2,18 +2,19 @@
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 import requests
 
 from comun import store
-from comun.errors import StoreUnavailable, SuiteError
+from comun.errors import AccessDenied, StoreUnavailable, SuiteError
 from comun.outbox import Outbox
 from comun.settings import Settings
 from experimento.supervision import running
 from experimento.supervision.running import Running
 from experimento.workload import trails
+from experimento.workload.records import Record
 
 _PATIENCE = 2.0  # seconds for a look at the monitor that is not part of the load
 
@@ -73,14 +74,39 @@ def check_known(suite: Running, ids: Collection[str]) -> None:
         raise Elsewhere(f"el libro de registro de {suite.logs_dir} no conoce ninguna consulta de esta carga")
 
 
-def receptor_setting(url: str) -> float | None:
+def receptor_setting(url: str, token: str) -> float | None:
     """Ask the monitor which availability its receptor was set to; None if it does not say."""
     parts = urlsplit(url)
     try:
-        answer = requests.get(f"{parts.scheme}://{parts.netloc}/api/state", timeout=_PATIENCE).json()
+        with requests.Session() as session:
+            session.trust_env = False  # neither a proxy nor a .netrc is meant for the suite
+            session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
+            state = f"{parts.scheme}://{parts.netloc}/api/state"
+            answer = session.get(state, timeout=_PATIENCE, allow_redirects=False).json()
         return float(answer["receptor"]["setting"])
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return None
+
+
+def token_for(url: str, settings: Settings) -> str:
+    """Return the monitor's token for the suite's own address, and none for any other: it is nobody else's to see."""
+    own = running.find(settings).url
+    is_own = (urlsplit(own).scheme, *_address(own)) == (urlsplit(url).scheme, *_address(url))
+    return settings.monitor_token if is_own else ""
+
+
+def check_allowed(made: Iterable[Record]) -> None:
+    """Raise AccessDenied if the service let a request not in: nothing can be judged then."""
+    if any(is_denied(record) for record in made):
+        raise AccessDenied(
+            "El monitor no deja entrar (401 o 403): no se emite veredicto. "
+            "MONITOR_TOKEN debe ser el suyo, y solo se envía a la dirección de la propia suite."
+        )
+
+
+def is_denied(record: Record) -> bool:
+    """Tell whether the service asked for a token, or did not take the one it was given."""
+    return record.code in (401, 403)
 
 
 def _address(url: str) -> tuple[str, int]:

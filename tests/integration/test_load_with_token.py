@@ -1,0 +1,106 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import test_monitor
+from experimento.__main__ import run
+from experimento.exits import Exit
+from experimento.judgement import cli_report
+from experimento.workload import cli_capacity, cli_load
+from tests.helpers_stub import Handler, Stub, serving
+
+TOKEN = "un-token-de-prueba-bastante-largo"  # noqa: S105
+LOCUSTFILE = Path(test_monitor.__file__).with_name("locustfile.py")
+SHORT = ["--threads", "2", "--requests", "3", "--pause", "0"]
+
+
+class Guarded(Handler):
+    """Lets in whoever shows the token, and keeps what it was shown."""
+
+    def do_GET(self) -> None:
+        shown = self.headers["Authorization"]
+        vars(self.server).setdefault("shown", set()).add(shown)
+        if self.path.startswith("/status") and shown != f"Bearer {TOKEN}":
+            self.answer(401, {"title": "Unauthorized"})
+        else:
+            super().do_GET()
+
+
+def order(command: click.Command, words: list[str]) -> int:
+    return run(lambda **how: command.main(words, **how))
+
+
+def shown(server: Stub) -> Any:
+    return vars(server)["shown"]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("LOGS_DIR", str(tmp_path))
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (cli_load.command, SHORT),
+        (test_monitor.command, SHORT),
+        (cli_capacity.command, ["--start", "2", "--highest", "2", "--probes", "1", "--duration", "1s", "--pause", "0"]),
+    ],
+)
+def test_the_token_goes_to_the_suites_own_address(
+    own: pytest.MonkeyPatch, command: click.Command, words: list[str]
+) -> None:
+    own.setenv("MONITOR_TOKEN", TOKEN)
+    with serving("ok", Guarded) as server:
+        own.setenv("MONITOR_PORT", str(server.server_address[1]))
+        assert order(command, words) in (Exit.MET, Exit.INCONCLUSIVE)
+    assert shown(server) == {f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize("command", [cli_load.command, test_monitor.command])
+def test_a_foreign_address_never_sees_the_token_and_its_401_is_no_verdict(
+    own: pytest.MonkeyPatch, command: click.Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own.setenv("MONITOR_TOKEN", TOKEN)
+    with serving("ok", Guarded) as server:
+        assert order(command, ["--url", server.url, *SHORT]) == Exit.DENIED
+    assert shown(server) == {None}
+    told = capsys.readouterr()
+    assert "El monitor no deja entrar (401 o 403)" in told.err
+    assert "cumple" not in told.out + told.err
+    assert order(cli_report.command, [str(tmp_path / "runs" / "latest")]) == Exit.DENIED
+
+
+@pytest.mark.parametrize("code", ["401", "403"])
+def test_a_service_that_lets_nobody_in_ends_the_load_at_once(own: pytest.MonkeyPatch, code: str) -> None:
+    with serving(f"error:{code}") as server:
+        assert order(cli_load.command, ["--url", server.url, "--threads", "2", "--requests", "1000"]) == Exit.DENIED
+    assert server.served < 2_000
+
+
+@pytest.mark.parametrize(("own_address", "code"), [(True, Exit.MET), (False, Exit.DENIED)])
+def test_locust_shows_the_token_to_the_suites_own_address_only(
+    own: pytest.MonkeyPatch, own_address: bool, code: Exit, tmp_path: Path
+) -> None:
+    own.setenv("MONITOR_TOKEN", TOKEN)
+    with serving("ok", Guarded) as server:
+        if own_address:
+            own.setenv("MONITOR_PORT", str(server.server_address[1]))
+        host = server.url.removesuffix("/status")
+        words = ["--headless", "-H", host, "-u", "2", "-r", "2", "-t", "2s", "--run-folder", str(tmp_path / "run")]
+        done = subprocess.run(
+            [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode in (code, Exit.INCONCLUSIVE if own_address else code), done.stderr
+    assert shown(server) == {f"Bearer {TOKEN}" if own_address else None}
