@@ -17,9 +17,11 @@ import requests
 
 from comun.ids import to_bytes
 from comun.messages import Hop
+from monitor.figures import Figures
 from tests.acceptance.conftest import Suite
 from tests.acceptance.fault_load import Load, Seen
 from tests.helpers import missing, wait_until
+from tests.support.totals import assert_totals_agree
 
 CLIENTS = 50
 KILLS = 3
@@ -64,6 +66,7 @@ def account(suite: Suite, seen: Seen) -> Counter[str]:
     assert len(events) == 5 * len(rows)
     verified = suite.run("verify", "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert_totals_agree(Figures(suite.store()), suite.outbox_size(), suite.logs_dir)
     return Counter(accepted=len(seen.accepted), rows=len(rows), duplicated=len(answers) - len(rows), lost=len(lost))
 
 

@@ -18,10 +18,10 @@ from monitor.buckets import Count, chunks_of
 from monitor.figures import RECENT, Figures, commands
 from monitor.journal import Journal
 from monitor.lease import Lease
-from monitor.results import Results
 from monitor.tally import Tally
 from monitor.watch import Watcher
 from tests.helpers import wait_until
+from tests.support.accepted import AcceptedResults
 
 NOW = time.time()
 
@@ -32,7 +32,7 @@ class Bench:
     def __init__(self, url: str) -> None:
         self.store = store.connect(url)
         self.figures = Figures(self.store)
-        self.results = Results(self.store, commands)
+        self.results = AcceptedResults(self.store, commands)
         self.made = 0
 
     def checks(self, count: int, *, at: float = NOW, status: Status = Status.AVAILABLE) -> list[Check]:
@@ -78,13 +78,13 @@ def test_workers_that_settle_the_same_checks_at_the_same_time_count_each_once(br
     batches = [bench.checks(50) for _ in range(20)]
     barrier = threading.Barrier(4)
 
-    def work() -> None:
-        own = Results(store.connect(broker_url, timeout=5), commands)
+    def work(worker: int) -> None:
+        own = AcceptedResults(store.connect(broker_url, timeout=5), commands)
         barrier.wait()
         for batch in batches:
-            own.settle(batch)
+            own.settle([check._replace(trail=(*check.trail[:-1], check.trail[-1] + worker)) for check in batch])
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -101,7 +101,9 @@ def test_the_largest_batch_over_many_seconds_is_counted(bench: Bench) -> None:
 
 def test_memory_does_not_grow_with_the_number_of_checks(bench: Bench) -> None:
     def used() -> int:
-        keys = [key for key in bench.store.scan_iter(count=1_000) if not key.startswith(store.RESULTS[:-1])]
+        keys = [
+            key for key in bench.store.scan_iter(count=1_000) if not key.startswith((store.RESULTS[:-1], store.OUTBOX))
+        ]
         return sum(bench.store.memory_usage(key, samples=0) for key in keys)
 
     bench.results.settle(bench.checks(1_000))

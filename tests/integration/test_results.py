@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 
 import pytest
+import redis
 
 from comun import store
 from comun.errors import StoreUnavailable
 from comun.ids import new_id
 from comun.messages import Check, Status
-from monitor.results import Command, Results
+from comun.outbox import Outbox
+from comun.scripts import Command
+from monitor.results import Results
 from tests.helpers_broker import BrokerProcess
+from tests.support.accepted import AcceptedResults
 
 NOW = 1_790_000_000_000_000
 
@@ -30,7 +34,7 @@ def counting(checks: Sequence[Check], duplicates: int) -> list[Command]:
 
 @pytest.fixture
 def results(broker_process: BrokerProcess) -> Results:
-    return Results(broker_process.client, counting)
+    return AcceptedResults(broker_process.client, counting)
 
 
 def counted(broker: BrokerProcess) -> dict[str, str]:
@@ -77,13 +81,15 @@ def test_a_check_that_stands_twice_in_a_batch_counts_once(results: Results, brok
 def test_the_largest_batch_is_settled_in_one_step(results: Results) -> None:
     batch = [answered(n, second=n % 7) for n in range(5_000)]
     assert results.settle(batch) == (batch, [True] * 5_000)
-    assert results.settle(batch) == (batch, [False] * 5_000)
+    again = [answered(n, second=n % 7, later=9) for n in range(5_000)]
+    assert results.settle(again) == (batch, [False] * 5_000)
 
 
 def test_only_so_many_are_kept_the_oldest_seconds_go_first(results: Results, broker_process: BrokerProcess) -> None:
     by_second = [[answered(n, second=second) for n in range(10)] for second in range(6)]
     for batch in by_second:
         results.settle(batch)
+    Outbox(broker_process.client).finish([check.id for batch in by_second for check in batch])
     results.trim(25)
     kept = [[results.get(check.id) is not None for check in batch] for batch in by_second]
     assert kept == [[False] * 10] * 4 + [[True] * 10] * 2
@@ -115,3 +121,62 @@ def test_a_store_that_is_away_is_said_to_be_so(results: Results, broker_process:
     ):
         with pytest.raises(StoreUnavailable):
             ask()
+
+
+def test_an_end_that_comes_back_after_it_has_left_counts_nothing(broker_process: BrokerProcess) -> None:
+    """A killed worker's batch returned after its results had left the cap of 100,000: 4,000 ends counted as 5,000."""
+    results, outbox = Results(broker_process.client, counting), Outbox(broker_process.client)
+    batch, last = [answered(n, second=n) for n in range(3)], [answered(9, second=9)]
+    outbox.add([check.id for check in batch + last], 0)
+    results.settle(batch + last)
+    outbox.finish([check.id for check in batch])
+    results.trim(0)
+    assert results.get(batch[0].id) is None
+    again = [answered(n, second=n, later=9) for n in range(3)]
+    assert results.settle(again) == (again, [False] * 3)
+    assert counted(broker_process) == {"new": "4", "again": "3"}
+
+
+def test_a_batch_that_is_settled_again_by_who_got_no_answer_is_new_to_him_and_counted_once(
+    broker_process: BrokerProcess,
+) -> None:
+    results, outbox = Results(broker_process.client, counting), Outbox(broker_process.client)
+    known, batch = [answered(1)], [answered(n, later=9) for n in (1, 2, 2, 3)]
+    outbox.add([check.id for check in batch], 0)
+    results.settle(known)
+    first = results.settle(batch)
+    assert results.settle(batch) == first == ([*known, *batch[1:]], [False, True, False, True])
+    assert counted(broker_process) == {"new": "3", "again": "2"}
+
+
+def test_a_mixed_batch_whose_second_step_fails_is_counted_in_full_when_it_is_tried_again(
+    broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, outbox = Results(broker_process.client, counting), Outbox(broker_process.client)
+    batch = [answered(n) for n in range(10)]
+    outbox.add([check.id for check in batch], 0)
+    results.settle([answered(0, later=5)])
+    with monkeypatch.context() as patch:
+        script, calls = results._settle, iter([True])
+
+        def fails_the_second_time(args: list[str | int]) -> object:
+            if next(calls, False):
+                return script(args=args)
+            raise redis.ConnectionError("gone")
+
+        patch.setattr(results, "_settle", fails_the_second_time)
+        with pytest.raises(StoreUnavailable):
+            results.settle(batch)
+    results.settle(batch)
+    assert counted(broker_process) == {"new": "10", "again": "1"}
+
+
+def test_what_is_in_flight_is_never_trimmed(results: Results, broker_process: BrokerProcess) -> None:
+    batch = [answered(n, second=second) for second in range(4) for n in range(3)]
+    results.settle(batch)
+    waiting, ended = batch[:2], batch[2:]
+    Outbox(broker_process.client).finish([check.id for check in ended])
+    results.trim(1)
+    kept = [check for check in batch if results.get(check.id)]
+    assert kept == [*waiting, *batch[-3:]]
+    assert broker_process.client.get(store.RESULTS_COUNT) == "5"
