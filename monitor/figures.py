@@ -14,7 +14,7 @@ from redis.client import NEVER_DECODE, Pipeline
 from comun import store
 from comun.ids import requested_at
 from comun.messages import Check, Status
-from comun.scripts import Command
+from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
 from monitor.aggregate import LEGS, aggregate
 from monitor.buckets import Chunk, Count, Increments, placed, unpack
 from monitor.latency import BINS
@@ -25,20 +25,27 @@ RECENT = 200  # ended checks kept for the panel and the alerts, and of each clas
 LEGS_KEPT = 180  # seconds a minute's medians are kept after its start
 GROWN_AT_ONCE = 500  # counters in one command; Lua's stack holds 8,000 words
 
+# Arguments: the key of the writer, the number of the write (0: it has none), then the commands that count.
+_COUNT = f"""{RUN}{IS_NEW}
+if ARGV[2] == '0' or is_new(ARGV[1], ARGV[2]) then run(3) end
+"""
+
 
 class Figures:
     """Counters in the store: buckets on three levels, totals since the store exists, the most recent checks."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._count = client.register_script(_COUNT)
 
-    def count(self, increments: Increments, totals: Mapping[str, int]) -> None:
-        """Add to the buckets of some seconds and to some totals, all of it or nothing. Raises StoreUnavailable."""
+    def count(self, increments: Increments, totals: Mapping[str, int], write: Write = UNNUMBERED) -> None:
+        """Add to the buckets of some seconds and to some totals, all of it or nothing.
+
+        Safe to repeat with the same `write`. Raises StoreUnavailable.
+        """
+        counting = (*_bucket_commands(increments), *_total_commands(totals))
         with store.translated():
-            pipe = self._client.pipeline()
-            for command in (*_bucket_commands(increments), *_total_commands(totals)):
-                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
-            pipe.execute()
+            self._count(args=[store.WRITERS + write.writer, write.number, *words(counting)])
 
     def chunks(self, wanted: Sequence[Chunk]) -> dict[Chunk, Sequence[int]]:
         """Read whole chunks in one round trip. Raises StoreUnavailable."""

@@ -4,9 +4,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable
 
-from comun.errors import StoreUnavailable
 from comun.ids import requested_at
 from comun.loop import Loop
+from comun.scripts import Write, Writer
 from monitor.buckets import Count, Increments
 from monitor.figures import Figures
 
@@ -20,7 +20,10 @@ class Tally:
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
         self._counts: Increments = {}
+        self._frozen: list[tuple[Write, Increments]] = []  # one at the most: tried, not confirmed
+        self._writer = Writer()
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._loop = Loop("tally", self.flush, lambda: PERIOD)
 
     def refused(self, ids: Iterable[str]) -> None:
@@ -28,20 +31,26 @@ class Tally:
         self._add(Count.REFUSED, ids)
 
     def flush(self) -> None:
-        """Write what has been counted; what cannot be written now is kept. Raises StoreUnavailable."""
+        """Write what has been counted; what cannot be written now is kept. Raises StoreUnavailable.
+
+        What was once tried stays as it is until it is confirmed, under one identity: the store counts it once.
+        """
+        with self._writing:
+            while self._frozen or self._freeze():
+                write, counts = self._frozen[0]
+                totals: dict[str, int] = defaultdict(int)
+                for counters in counts.values():
+                    for counter, count in counters.items():
+                        totals[Count(counter).name.lower()] += count
+                self._figures.count(counts, totals, write)
+                self._frozen.clear()
+
+    def _freeze(self) -> bool:
         with self._lock:
-            counts, self._counts = self._counts, {}
-        if not counts:
-            return
-        totals: dict[str, int] = defaultdict(int)
-        for counters in counts.values():
-            for counter, count in counters.items():
-                totals[Count(counter).name.lower()] += count
-        try:
-            self._figures.count(counts, totals)
-        except StoreUnavailable:
-            self._put_back(counts)
-            raise
+            if self._counts:
+                self._frozen.append((self._writer.next(), self._counts))
+                self._counts = {}
+        return bool(self._frozen)
 
     def _add(self, counter: Count, ids: Iterable[str]) -> None:
         seconds = [requested_at(check_id) // 1_000_000 for check_id in ids]
@@ -49,13 +58,6 @@ class Tally:
             for second in seconds:
                 counters = self._counts.setdefault(second, {})
                 counters[counter] = counters.get(counter, 0) + 1
+            while len(self._counts) > LONGEST:
+                del self._counts[min(self._counts)]
         self._loop.start()  # with the first check: nothing runs before
-
-    def _put_back(self, counts: Increments) -> None:
-        with self._lock:
-            for second, counters in counts.items():
-                kept = self._counts.setdefault(second, {})
-                for counter, count in counters.items():
-                    kept[counter] = kept.get(counter, 0) + count
-            for second in sorted(self._counts)[:-LONGEST]:
-                del self._counts[second]

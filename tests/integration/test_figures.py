@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,23 @@ def test_requests_refused_while_the_broker_is_away_are_counted_when_it_is_back(b
     tally.refused(ids)
     wait_until(lambda: bench.figures.totals().get("refused") == 2, 10)
     assert bench.measured(60).counters[Count.REFUSED] == 2
+
+
+def test_a_count_whose_confirmation_was_lost_is_counted_once(bench: Bench) -> None:
+    tally, ids = Tally(bench.figures), [check.id for check in bench.checks(2)]
+    count, lost = bench.figures.count, iter([StoreUnavailable("no answer")])
+
+    def counts_and_says_nothing(*args: Any) -> None:
+        count(*args)
+        for error in lost:
+            raise error
+
+    bench.figures.count = counts_and_says_nothing  # type: ignore[method-assign]
+    tally.refused(ids[:1])
+    wait_until(lambda: not tally._counts, 10)
+    tally.refused(ids[1:])  # does not join what was tried already
+    wait_until(lambda: not tally._counts and not tally._frozen, 10)
+    assert bench.figures.totals()["refused"] == 2
 
 
 def refuse_once(count: Callable[..., None]) -> Callable[..., None]:
