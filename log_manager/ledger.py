@@ -18,39 +18,49 @@ LOGS, ANSWERS = "logs.txt", "call_center_status.txt"
 LOCK_WAIT = 30.0  # seconds another process may hold the write lock
 _CHUNK = 900  # parameters of one SELECT; SQLite before 3.32 allows 999
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS checks (
-    id BLOB PRIMARY KEY,               -- 16 bytes; its time is that of hop 1
-    hops INTEGER NOT NULL,             -- bit n - 1 set: the line of hop n is in logs.txt
-    status INTEGER,                    -- comun.messages.Status, NULL while in flight
-    t2 INTEGER, t3 INTEGER, t4 INTEGER, t5 INTEGER, t6 INTEGER, -- microseconds since the epoch, UTC
-    line INTEGER,                      -- number of its line in call_center_status.txt, from 0
-    archived INTEGER NOT NULL DEFAULT 0 -- hop bits whose line is in a logs.txt that was since rotated
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS files (
-    name TEXT PRIMARY KEY, device INTEGER, inode INTEGER, base INTEGER, length INTEGER, lines INTEGER
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS plain (
-    task_id TEXT PRIMARY KEY, line TEXT NOT NULL, archived INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-"""
+VERSION = 1  # PRAGMA user_version of what SCHEMA makes
+
+# A file that was rotated, deleted or edited is followed by another generation of it. Which lines stand in the present
+# one is computed from the generations (decision 0012): rotating changes one row, however many checks there are.
+SCHEMA = (
+    """CREATE TABLE checks (
+        id BLOB PRIMARY KEY,                -- 16 bytes, its time is that of hop 1
+        hops INTEGER NOT NULL,              -- bit n - 1 set: the line of hop n was written
+        status INTEGER,                     -- comun.messages.Status, NULL while in flight
+        t2 INTEGER, t3 INTEGER, t4 INTEGER, t5 INTEGER, t6 INTEGER, -- microseconds since the epoch, UTC
+        line INTEGER,                       -- number of its line in its generation of call_center_status.txt, from 0
+        archived INTEGER NOT NULL DEFAULT 0, -- hop bits whose line is in an older generation than `logs`
+        logs INTEGER NOT NULL DEFAULT 0,    -- generation of logs.txt that has the other lines
+        answers INTEGER NOT NULL DEFAULT 0  -- generation of call_center_status.txt that has `line`
+    ) WITHOUT ROWID""",
+    """CREATE TABLE files (
+        name TEXT PRIMARY KEY, device INTEGER, inode INTEGER, base INTEGER, length INTEGER, lines INTEGER,
+        generation INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
+    """CREATE TABLE plain (
+        task_id TEXT PRIMARY KEY, line TEXT NOT NULL, archived INTEGER NOT NULL DEFAULT 0,
+        logs INTEGER NOT NULL DEFAULT 0     -- generation of logs.txt that has the line, unless archived
+    ) WITHOUT ROWID""",
+)
+
+# From version 0, which marked every row when a file was rotated; a column with a default is added at a constant cost.
+UPGRADE = (
+    "ALTER TABLE checks ADD COLUMN logs INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE checks ADD COLUMN answers INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE files ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE plain ADD COLUMN logs INTEGER NOT NULL DEFAULT 0",
+)
 
 UPSERT = """
-INSERT INTO checks (id, hops, status, t2, t3, t4, t5, t6, line) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO checks (id, hops, status, t2, t3, t4, t5, t6, line, logs, answers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
+    archived = CASE logs WHEN excluded.logs THEN archived ELSE hops END, logs = excluded.logs,
     hops = hops | excluded.hops, status = coalesce(status, excluded.status),
     t2 = coalesce(t2, excluded.t2), t3 = coalesce(t3, excluded.t3), t4 = coalesce(t4, excluded.t4),
-    t5 = coalesce(t5, excluded.t5), t6 = coalesce(t6, excluded.t6), line = coalesce(line, excluded.line)
+    t5 = coalesce(t5, excluded.t5), t6 = coalesce(t6, excluded.t6),
+    answers = CASE WHEN excluded.line IS NULL THEN answers ELSE excluded.answers END,
+    line = coalesce(excluded.line, line)
 """
-
-# What to do once a file is another one: the lines written so far are no longer expected in it.
-FORGET = {
-    LOGS: (
-        "UPDATE checks SET archived = hops WHERE archived <> hops",
-        "UPDATE plain SET archived = 1 WHERE archived = 0",
-    ),
-    ANSWERS: ("UPDATE checks SET line = NULL WHERE line IS NOT NULL",),
-}
 
 
 class Ledger:
@@ -64,6 +74,7 @@ class Ledger:
         self._path = directory / "ledger.sqlite3"
         self._files = {name: AppendedFile(directory / name) for name in (LOGS, ANSWERS)}
         self._db: sqlite3.Connection | None = None
+        self._generations: dict[str, int] = {}  # of the files, as of the transaction under way
         self._inode = 0  # of the open database
         self._thread_lock = threading.Lock()
 
@@ -76,7 +87,8 @@ class Ledger:
             news = plan(_known(db, checks), hop, checks)
             first_line = files[ANSWERS].lines
             numbers = {check_id: first_line + n for n, (check_id, _) in enumerate(news.answers)}
-            db.executemany(UPSERT, [_parameters(row, numbers.get(row.id)) for row in news.rows])
+            now_in = self._generations[LOGS], self._generations[ANSWERS]
+            db.executemany(UPSERT, [(*_parameters(row, numbers.get(row.id)), *now_in) for row in news.rows])
             self._append(db, files, LOGS, event_lines(news.events))
             self._append(db, files, ANSWERS, answer_lines(news.answers))
         return len(news.events)
@@ -84,7 +96,8 @@ class Ledger:
     def record_plain(self, task_id: str, line: str) -> None:
         """Write anyone's own line, once per Celery task id. Raises FilesUnavailable."""
         with self._transaction() as (db, files):
-            if db.execute("INSERT OR IGNORE INTO plain (task_id, line) VALUES (?, ?)", (task_id, line)).rowcount:
+            values = task_id, line, self._generations[LOGS]
+            if db.execute("INSERT OR IGNORE INTO plain (task_id, line, logs) VALUES (?, ?, ?)", values).rowcount:
                 self._append(db, files, LOGS, line)
 
     def close(self) -> None:
@@ -124,12 +137,12 @@ class Ledger:
             db.execute("COMMIT")
 
     def _settle(self, db: sqlite3.Connection, name: str) -> tuple[Committed, bool]:
-        row = db.execute("SELECT device, inode, base, length, lines FROM files WHERE name = ?", (name,)).fetchone()
-        committed, another = self._files[name].settle(Committed(*row) if row else None)
+        query = "SELECT device, inode, base, length, lines, generation FROM files WHERE name = ?"
+        row = db.execute(query, (name,)).fetchone()
+        committed, another = self._files[name].settle(Committed(*row[:5]) if row else None)
+        generation = self._generations[name] = row[5] + another if row else 0
         if another:
-            for statement in FORGET[name]:
-                db.execute(statement)
-            db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", (name, *committed))
+            db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, *committed, generation))
         return committed, another
 
     def _still_there(self) -> sqlite3.Connection | None:
@@ -143,9 +156,24 @@ class Ledger:
         db = sqlite3.connect(self._path, timeout=LOCK_WAIT, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # process crashes are survived; decision 0006 on power cuts
-        db.executescript(SCHEMA)
+        _prepare(db)
         self._inode = self._path.stat().st_ino
         return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an older version to this one; several processes may do it at once."""
+    db.execute("BEGIN IMMEDIATE")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        db.close()
+        raise FilesUnavailable(f"el libro de registro es de una versión posterior ({version}; esta escribe {VERSION})")
+    if version < VERSION:
+        is_new = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone() is None
+        for statement in SCHEMA if is_new else UPGRADE:
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
 
 
 def _known(db: sqlite3.Connection, checks: Sequence[Check]) -> dict[str, int]:

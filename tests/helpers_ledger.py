@@ -58,8 +58,12 @@ def read_lines(path: Path) -> list[str]:
 def row(directory: Path, number: int) -> dict[str, int | None]:
     """What the ledger says of a check."""
     names = ("hops", "status", "t2", "t3", "t4", "t5", "t6", "line", "archived")
+    current = "ifnull((SELECT generation FROM files WHERE name = '{}'), 0)"
+    line = f"CASE answers WHEN {current.format(FILES[1])} THEN line END"
+    archived = f"CASE logs WHEN {current.format(FILES[0])} THEN archived ELSE hops END"
     key = to_bytes(told_by(Hop.REQUESTED, number).id)
-    found = _one(directory / "ledger.sqlite3", f"SELECT {', '.join(names)} FROM checks WHERE id = ?", key)  # noqa: S608
+    columns = ", ".join((*names[:7], line, archived))
+    found = _one(directory / "ledger.sqlite3", f"SELECT {columns} FROM checks WHERE id = ?", key)  # noqa: S608
     assert found is not None
     return dict(zip(names, found, strict=True))
 

@@ -16,10 +16,22 @@ from experimento.reconciliation.log_lines import Bytes, Lines, Statuses, parse, 
 from experimento.reconciliation.text_file import Mark, TextFile
 from experimento.workload.trails import LEDGER, LedgerUnreadable
 
-_COLUMNS = (
-    "SELECT hops, archived, ifnull(status, 3), ifnull(line, -1), ifnull(t2, 0), ifnull(t3, 0), ifnull(t4, 0),"
-    " ifnull(t5, 0), ifnull(t6, 0) FROM checks ORDER BY id"
+# What stands in an older generation of a file is not expected in it; version 0 marked such rows themselves.
+_GENERATION = "ifnull((SELECT generation FROM files WHERE name = '{0.value}'), 0)"
+_MARKS = "SELECT name, device, inode, base, length, lines FROM files"
+_ARCHIVED, _LINE, _PLAIN = (
+    f"CASE logs WHEN {_GENERATION.format(Witness.LOGS)} THEN archived ELSE hops END",
+    f"CASE answers WHEN {_GENERATION.format(Witness.ANSWERS)} THEN line END",
+    f"CASE logs WHEN {_GENERATION.format(Witness.LOGS)} THEN archived ELSE 1 END",
 )
+
+
+def _columns(version: int) -> str:
+    archived, line = (_ARCHIVED, _LINE) if version else ("archived", "line")
+    return (
+        f"SELECT hops, {archived}, ifnull(status, 3), ifnull({line}, -1), ifnull(t2, 0), ifnull(t3, 0), "  # noqa: S608
+        "ifnull(t4, 0), ifnull(t5, 0), ifnull(t6, 0) FROM checks ORDER BY id"
+    )
 
 
 def look(directory: Path, pending: Ids) -> Evidence:
@@ -41,12 +53,14 @@ def _look_once(directory: Path, pending: Ids, known: list[object] | None) -> Evi
         logs = TextFile(directory / Witness.LOGS.value, stack)
         answers = TextFile(directory / Witness.ANSWERS.value, stack)
         with _ledger(directory) as db:
-            marks = {name: Mark(*mark) for name, *mark in db.execute("SELECT * FROM files")}
+            marks = {name: Mark(*mark) for name, *mark in db.execute(_MARKS)}
             odd: list[object] = [file.hold_against(marks.get(file.name, Mark())) for file in (logs, answers)]
             if any(odd) and odd != known:
                 return odd
-            rows = _rows(db)
-            plain = db.execute("SELECT task_id, line, archived FROM plain").fetchall()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            rows = _rows(db, version)
+            archived = _PLAIN if version else "archived"
+            plain = db.execute(f"SELECT task_id, line, {archived} FROM plain").fetchall()  # noqa: S608 constants
         return Evidence(
             pending=pending,
             rows=rows,
@@ -76,10 +90,10 @@ def _ledger(directory: Path) -> Iterator[sqlite3.Connection]:
         raise LedgerUnreadable(f"{path}: no se puede leer el libro de registro ({exc})") from exc
 
 
-def _rows(db: sqlite3.Connection) -> Rows:
+def _rows(db: sqlite3.Connection, version: int) -> Rows:
     """Read the table as columns: a million rows in a second and 90 MB, no object for any of them kept."""
     ids = Ids.from_raw(b"".join(map(operator.itemgetter(0), db.execute("SELECT id FROM checks ORDER BY id"))))
-    values = itertools.chain.from_iterable(db.execute(_COLUMNS))
+    values = itertools.chain.from_iterable(db.execute(_columns(version)))
     table = np.fromiter(values, dtype=np.int64, count=9 * len(ids)).reshape(-1, 9)
     hops, archived, status, line, *times = (np.ascontiguousarray(column) for column in table.T)
     return Rows(ids, hops, archived, status, (ids.requested, *times), line)

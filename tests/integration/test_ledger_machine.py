@@ -125,7 +125,8 @@ class LedgerMachine(RuleBasedStateMachine):
             # At least two bytes: the end of the last line alone is put back.
             os.truncate(path, max(0, min(int(length * share), length - 2)))
 
-    @rule(name=st.sampled_from(FILES), text=st.sampled_from(["una nota\n", "sin fin de línea", "[", "copy"]))
+    # A text that is itself a beginning of the block of a writer killed before its first byte cannot be told from it.
+    @rule(name=st.sampled_from(FILES), text=st.sampled_from(["una nota\n", "sin fin de línea", "x[", "copy"]))
     def append(self, name: str, text: str) -> None:
         path = self.directory / name
         if (

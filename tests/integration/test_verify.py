@@ -106,7 +106,7 @@ def test_a_batch_appended_but_not_committed_is_no_finding_and_a_foreign_end_is(t
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
         before = ledger.execute("SELECT * FROM files").fetchall()
         writer.go(writer.accept(2), Hop.REQUESTED)
-        ledger.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", before)
+        ledger.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", before)
         ledger.execute("DELETE FROM checks WHERE hops = 1")
         ledger.commit()  # as if the log manager had been killed before its commit
     report = reconcile_directory(tmp_path, lambda: writer.outbox)
