@@ -33,7 +33,8 @@ def render_html(summary: Mapping[str, Any]) -> str:
     environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment,
         latency=wording.latency)  # fmt: skip
     environment.globals.update(
-        inlined=_inlined, stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
+        inlined=_inlined, new_look=wording.NEW_LOOK,
+        stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
         end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},
         findings={name: wording.FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
         verdicts={verdict.value: verdict.text for verdict in Verdict},

@@ -12,6 +12,7 @@ from experimento.judgement.wording import (
     END_TITLES,
     FINDING_TITLES,
     HEADLINES,
+    NEW_LOOK,
     OUTCOME_TITLES,
     STAGE_TITLES,
     count,
@@ -132,4 +133,6 @@ def _warnings(summary: Summary) -> list[str]:
         found.append("lo que informa el receptor no encaja con su configuración: revise el instrumento")
     if summary["run"]["interrupted"]:
         found.append("la ejecución se interrumpió: se juzga lo que se hizo")
+    if summary["verdict"] != Verdict.MET:
+        found.append(NEW_LOOK)
     return found

@@ -10,6 +10,7 @@ import numpy as np
 from experimento.judgement.intervals import ALPHA, Flags, Interval, design_effect, exact, is_clustered, lower_bounds
 
 _LIKELY = 0.8  # chance with which the further requests that are advised settle the matter
+_SHARES = 100  # points of the posterior
 _REACH = 1e7  # requests beyond which no advice is given
 
 
@@ -102,19 +103,21 @@ def compare_with_target(interval: Interval, target: float, *, strict: bool = Fal
 def more_requests(good: int, total: int, target: float, effect: float = 1.0) -> int | None:
     """Return how many further requests settle the matter with a chance of 80 %, or None if ten million do not.
 
-    Counts on the share of failures staying as it was seen (no failure: none to come) and on the number of failures
-    allowed by the exact bounds at each size; rounded up to two digits.
+    The chance is the posterior predictive one: what was seen bounds the share of failures and does not fix it
+    (Jeffreys' prior, its beta posterior taken at equally likely shares; nothing seen: no failure to come). Counts on
+    the number of failures allowed by the exact bounds at each size; rounded up to two digits.
     """
-    from scipy.stats import binom  # noqa: PLC0415
+    from scipy.stats import beta, binom  # noqa: PLC0415
 
     seen, failed = total / effect, (total - good) / effect
-    share = failed / seen if seen else 0.0
+    levels = (np.arange(_SHARES) + 0.5)[:, None] / _SHARES
+    shares = beta.ppf(levels, failed + 0.5, seen - failed + 0.5) if seen else np.zeros((1, 1))
     sizes = np.unique(np.ceil(np.geomspace(max(seen, 1), _REACH, 500)))
     extra = np.ceil(sizes - seen)
     few = binom.ppf(ALPHA, sizes, 1 - target) - 1  # at most so many failures: MET
     many = binom.isf(ALPHA, sizes, 1 - target) + 1  # at least so many: NOT MET
-    met = binom.cdf(np.floor(few - failed), extra, share)
-    not_met = binom.sf(np.ceil(many - failed) - 1, extra, share)
+    met = binom.cdf(np.floor(few - failed), extra, shares).mean(axis=0)
+    not_met = binom.sf(np.ceil(many - failed) - 1, extra, shares).mean(axis=0)
     unsettled = np.flatnonzero(met + not_met < _LIKELY)  # the chance is a saw: what counts is where it stays high
     first = int(unsettled[-1]) + 1 if unsettled.size else 0
     if first == len(sizes):

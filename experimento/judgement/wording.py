@@ -55,6 +55,11 @@ HEADLINES = {
 }
 
 
+NEW_LOOK = (
+    "repetir la ejecución hasta que cumpla es mirar otra vez: cada intento suma su riesgo de error; valen todos juntos"
+)
+
+
 def percent(share: float | None, digits: int = 2) -> str:
     """Write a share; what is short of 100 % never reads as 100 %, however close."""
     if share is None:

@@ -166,6 +166,13 @@ def test_the_terminal_shows_accounting_both_availabilities_and_the_verdict_last(
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_a_run_that_is_not_met_says_that_repeating_it_is_a_new_look(form: str) -> None:
+    says = "epetir la ejecución hasta que cumpla es mirar otra vez"
+    assert says in render(summary_of("inconclusive"), form)
+    assert says not in render(summary_of("met"), form)
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
 def test_what_was_not_answered_stands_beside_every_percentile(form: str) -> None:
     text = render(summary_of("not met"), form).replace("\u202f", " ")
     assert "sin respuesta" in text
