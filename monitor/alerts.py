@@ -10,7 +10,6 @@ years at a check each 5 s.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 from comun.messages import Check, Status
@@ -68,13 +67,15 @@ class Receptor:
 
 
 def follow(receptor: Receptor, checks: Sequence[Check], thresholds: Thresholds) -> tuple[Receptor, list[Flip]]:
-    """Take in answers in the order of their requests; those not newer than the last one looked at are left out.
+    """Take in answers in the order in which they arrived; those up to the last one looked at are left out.
 
+    No id and no clock decides what is new: one answer with a time in the future would hide all that follow.
     The very first answer is believed as it is and is no flip.
     """
     flips: list[Flip] = []
-    for check in sorted(checks, key=attrgetter("id")):
-        if check.id <= receptor.last or check.status is None:
+    ids = [check.id for check in checks]
+    for check in checks[ids.index(receptor.last) + 1 :] if receptor.last in ids else checks:
+        if check.status is None:
             continue
         at = check.trail[0]
         receptor, before = replace(receptor, last=check.id), receptor.status

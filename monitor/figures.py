@@ -66,6 +66,12 @@ class Figures:
             since = cast("str | None", self._client.get(store.WATCHED_SINCE))
         return None if since is None else int(since)
 
+    def arrived(self) -> list[Check]:
+        """Read the checks that ended last, in the order in which they did. Raises StoreUnavailable."""
+        with store.translated():
+            entries = cast("list[str]", self._client.lrange(store.RECENT, 0, RECENT - 1))
+        return [unpack_result(*entry.split(",", 1)) for entry in reversed(entries)]
+
     def recent(self, limit: int = RECENT, status: Status | None = None) -> list[Check]:
         """Read the checks that ended last, newest request first. Raises StoreUnavailable."""
         key = store.RECENT if status is None else f"{store.RECENT}:{status}"

@@ -12,6 +12,7 @@ from comun.ids import requested_at
 from comun.loop import Loop, every
 from comun.messages import QUEUES, Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
+from comun.scripts import Writer
 from comun.settings import Settings
 from monitor.figures import Figures
 from monitor.lease import Lease
@@ -61,6 +62,7 @@ class Resender:
         self._outbox = outbox
         self._results = results
         self._figures = figures
+        self._writer = Writer()
         self._lease = Lease(bus.store, store.LEADER)
         self._idle_since: float | None = None
         self._looked_at: float | None = None  # monotonic seconds of the last look as the leader
@@ -99,7 +101,7 @@ class Resender:
             )
             ids = [check.id for check in decision.resend]
             self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
-            self._figures.count({}, {"resent": len(ids)})
+            self._figures.count({}, {"resent": len(ids)}, self._writer.next())
             log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
         if decision.abandon:
             self._abandon(decision.abandon, now)

@@ -13,6 +13,7 @@ from comun import store
 from comun.errors import StoreUnavailable
 from comun.loop import Loop, every
 from comun.messages import QUEUES
+from comun.scripts import Writer
 from comun.settings import Settings
 from monitor.alerts import Event, Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
 from monitor.buckets import Count
@@ -34,6 +35,7 @@ class Watcher:
         self._settings = settings
         self._client = client
         self._figures = figures
+        self._writer = Writer()
         self._journal = Journal(client)
         self._channels = tuple(channels)
         self._watched_to = 0
@@ -65,7 +67,9 @@ class Watcher:
         stalled = not self._watched_to or second - self._watched_to > LONGEST_STALL
         seconds = range(second if stalled else self._watched_to + 1, second + 1)
         if seconds:
-            self._figures.count({each: {Count.WATCHED: 1} for each in seconds}, {"watched": len(seconds)})
+            self._figures.count(
+                {each: {Count.WATCHED: 1} for each in seconds}, {"watched": len(seconds)}, self._writer.next()
+            )
             with store.translated():
                 self._client.set(store.WATCHED_SINCE, second, nx=True)
             self._watched_to = second
@@ -80,7 +84,7 @@ class Watcher:
         settings = self._settings
         before = self._journal.receptor()
         after, flips = follow(
-            before, self._figures.recent(), Thresholds(settings.alert_failures, settings.alert_successes)
+            before, self._figures.arrived(), Thresholds(settings.alert_failures, settings.alert_successes)
         )
         alerts = [flip_alert(flip) for flip in flips]
         if not alerts and reminder_due(after, now, settings.alert_reminder):
@@ -99,7 +103,7 @@ class Watcher:
             event: Event = {"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}
             if not is_told(event, self._journal.events(limit=20)):
                 self._journal.write(events=[event])
-            self._figures.count({}, {f"restarts:{role}": 1})
+            self._figures.count({}, {f"restarts:{role}": 1}, self._writer.next())
             with store.translated():
                 self._client.hdel(store.WORKERS, gone)
 

@@ -44,14 +44,21 @@ def test_it_takes_so_many_answers_in_a_row_to_change_the_state(text, expected):
     assert seconds(flips) == expected
 
 
-def test_answers_may_come_in_any_pieces_and_any_answer_twice():
+def test_answers_may_come_in_any_pieces_and_be_looked_at_twice():
     checks = answers("AAuuuuAAAuuuA")
     _, together = follow(Receptor(), checks, Thresholds(3, 2))
     receptor, apart = Receptor(), []
     for place in range(len(checks)):
-        receptor, flips = follow(receptor, checks[max(0, place - 4) : place + 1][::-1], Thresholds(3, 2))
+        receptor, flips = follow(receptor, checks[max(0, place - 4) : place + 1], Thresholds(3, 2))
         apart += flips
     assert apart == together != []
+
+
+def test_one_id_from_the_future_hides_nothing_that_comes_after_it():
+    seen = [*answers("A"), *answers("A", start=73 * 365 * 86_400)]
+    receptor, _ = follow(Receptor(), seen, Thresholds(3, 2))
+    _, flips = follow(receptor, [*seen, *answers("uuu", start=1)], Thresholds(3, 2))
+    assert seconds(flips) == [(1, "UNAVAILABLE")]
 
 
 def test_a_receptor_of_90_percent_never_flaps_with_the_default_thresholds():
