@@ -1,4 +1,4 @@
-"""`python -m experimento compare`: two runs side by side."""
+"""`python -m experimento compare`: two runs side by side, or several a side."""
 
 from pathlib import Path
 
@@ -7,12 +7,24 @@ import click
 from experimento.exits import Exit
 from experimento.judgement import comparison_report, run_folder
 from experimento.judgement.comparison import Change, compare
-from experimento.judgement.measures import measure
+from experimento.judgement.measures import Measures, measure
+from experimento.judgement.repetition import LEAST, compare_runs
+from experimento.workload import records
+
+_AFTER = "experimento.after"  # how many arguments stand after `--`
 
 
-@click.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
+class _Sides(click.Command):
+    """Remembers how many arguments stand after `--`, which click itself drops."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            ctx.meta[_AFTER] = len(args) - args.index("--") - 1
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Sides)
+@click.argument("runs", metavar="A... [--] B...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "--format",
     "form",
@@ -24,24 +36,53 @@ from experimento.judgement.measures import measure
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Archivo en que se escribe; por omisión, la salida."
 )
-def command(run_a: Path, run_b: Path, form: str, out: Path | None) -> Exit:
-    """Compara la ejecución RUN_B con la anterior RUN_A: disponibilidad y cada percentil, por salto.
+@click.pass_context
+def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | None) -> Exit:
+    """Compara dos ejecuciones, A y B, o varias por lado: disponibilidad y cada percentil, por salto.
 
-    Da cada diferencia con su intervalo y dice cuáles son reales. Entre dos ejecuciones del mismo sistema, en 19 de
-    cada 20 comparaciones no aparece ninguna.
+    De dos ejecuciones sueltas dice qué difiere más de lo que explica el muestreo, nunca qué es peor: no se sabe cuánto
+    cambia la propia máquina de una a otra. Con tres o más por lado, o dos carpetas que las contengan, cada ejecución
+    cuenta como una observación y el cambio se juzga. Entre ejecuciones del mismo sistema, en 19 de cada 20
+    comparaciones no aparece ninguno. Una petición sin respuesta tardó más que cualquier tiempo (∞).
 
     \b
     Ejemplos:
       python -m experimento compare runs/20241118-101500-antes runs/latest
-      python -m experimento compare runs/20241118-101500-antes runs/latest --format markdown --out cambio.md
+      python -m experimento compare A1 A2 A3 -- B1 B2 B3
+      python -m experimento compare antes/ despues/ --format markdown --out cambio.md
 
-    Termina con 0 si nada empeora y con 1 si algo empeora de verdad.
+    Termina con 0 si nada cambia a peor, con 1 si algo empeora (tres o más por lado) y con 2 si dos ejecuciones sueltas
+    difieren en la disponibilidad del servicio o en algún tiempo.
     """
-    before, after = run_folder.read(run_a), run_folder.read(run_b)
-    figures = compare(measure(before), measure(after))
-    text = comparison_report.FORMATS[form](before.name, after.name, figures)
+    split = len(runs) - ctx.meta.get(_AFTER, len(runs) // 2)
+    before, after = _expand(runs[:split]), _expand(runs[split:])
+    if _AFTER not in ctx.meta and len(runs) != 2:
+        raise click.UsageError("Separe los dos lados con --: compare A1 A2 A3 -- B1 B2 B3.")
+    single = len(before) == len(after) == 1
+    if not single and min(len(before), len(after)) < LEAST:
+        raise click.UsageError(f"Hace falta una ejecución por lado, o al menos {LEAST} por lado.")
+    measured = [[_measure(run) for run in side] for side in (before, after)]
+    (name_a, name_b), ([*one], [*other]) = [", ".join(run.name for run in side) for side in (before, after)], measured
+    figures = compare(one[0], other[0]) if single else compare_runs(one, other)
+    text = comparison_report.FORMATS[form](name_a, name_b, figures)
     if out is None:
         click.echo(text, nl=False)
     else:
         run_folder.write_report(out, text)
-    return Exit.NOT_MET if any(figure.change is Change.WORSE for figure in figures) else Exit.MET
+    if any(figure.change is Change.WORSE for figure in figures):
+        return Exit.NOT_MET
+    differs = any(figure.change is Change.SHIFTED and figure.subject != "reported" for figure in figures)
+    return Exit.INCONCLUSIVE if differs else Exit.MET
+
+
+def _expand(paths: tuple[Path, ...]) -> list[Path]:
+    """Return the runs' folders; one that is no run stands for the runs in it. Raises UnreadableRun."""
+    found: list[Path] = []
+    for folder in map(records.find_folder, paths):
+        inside = {each.parent.resolve() for each in folder.glob("*/records*.jsonl")}
+        found += [folder] if any(folder.glob("records*.jsonl")) or not inside else sorted(inside)
+    return found
+
+
+def _measure(path: Path) -> Measures:
+    return measure(run_folder.read(path))

@@ -1,18 +1,23 @@
-"""Two runs side by side: which differences are real, and how large they can be. Pure; called by `compare`."""
+"""Two runs side by side: which differences sampling does not explain, and how large they can be. Pure.
+
+What the machine changes from one run to the next two runs cannot know: `repetition` compares several a side.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
-from math import ceil, inf, isfinite, sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 
 from experimento.judgement.intervals import Flags, Floats, Interval, design_effect, exact, is_clustered
 from experimento.judgement.measures import Measures
-from experimento.workload.latency import PERCENTILES
+from experimento.workload.latency import PERCENTILES, percentile
 
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
 
-_RANKS = {name: share / 1000 for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
+LEAST_WORTH = 30  # independent requests; of fewer no interval is claimed, the approximations do not hold
+
+RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
 
 
 class Change(Enum):
@@ -21,7 +26,16 @@ class Change(Enum):
     NONE = "sin cambio real"
     BETTER = "mejor"
     WORSE = "peor"
-    SHIFTED = "distinto"  # of a figure that is neither good nor bad, such as what the receptor answers
+    SHIFTED = "distinto"  # between single runs, or of a figure that is neither good nor bad, as the receptor's answers
+
+    @classmethod
+    def of(cls, subject: str, interval: Interval) -> "Change":
+        """Judge the interval of a difference between several runs a side."""
+        if interval.low <= 0 <= interval.high:
+            return cls.NONE
+        rose = interval.low > 0
+        good = rose if subject == "service" else not rose
+        return cls.SHIFTED if subject == "reported" else cls.BETTER if good else cls.WORSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +56,22 @@ class Figure:
     after: float
     difference: Interval  # of after minus before; infinite where the sample is too small to say
     change: Change
+    detectable: float | None = None  # the difference found with a chance of 80 %, of several runs a side
 
 
 def compare(before: Measures, after: Measures) -> list[Figure]:
     """Compare every figure that both runs have, at an error of FAMILY_ALPHA for all of them together (Bonferroni)."""
-    shares, times = _shares(before, after), _times(before, after)
-    number = len(shares) + len(times) * len(_RANKS)
+    (shares_a, times_a), (shares_b, times_b) = columns(before), columns(after)
+    shares = {name: (flags, shares_b[name]) for name, flags in shares_a.items() if name in shares_b}
+    times = {stage: (values, times_b[stage]) for stage, values in times_a.items() if stage in times_b}
+    number = len(shares) + len(times) * len(RANKS)
     alpha = FAMILY_ALPHA / max(1, number) / 2  # at each end of each interval
     figures = [
         _figure(name, None, share_interval(one, alpha), share_interval(other, alpha))
         for name, (one, other) in shares.items()
     ]
     for stage, (early, late) in times.items():
-        ranked = zip(_RANKS, percentile_intervals(early, alpha), percentile_intervals(late, alpha), strict=True)
+        ranked = zip(RANKS, percentile_intervals(early, alpha), percentile_intervals(late, alpha), strict=True)
         figures += [_figure(stage, rank, one, other) for rank, one, other in ranked]
     return figures
 
@@ -64,6 +81,10 @@ def difference(before: Estimated, after: Estimated) -> Interval:
 
     Square-and-add, as Newcombe (1998, method 10) does for shares; for any two figures Zou and Donner (2008).
     """
+    if not (isfinite(before.value) and isfinite(after.value)):  # nothing to square: the ends as far as they are known
+        return Interval(
+            _less(after.interval.low, before.interval.high, -inf), _less(after.interval.high, before.interval.low, inf)
+        )
     change = after.value - before.value
     down = _together(after.value - after.interval.low, before.interval.high - before.value)
     up = _together(after.interval.high - after.value, before.value - before.interval.low)
@@ -74,58 +95,57 @@ def share_interval(succeeded: Flags, alpha: float) -> Estimated:
     """Estimate a share with exact bounds, on the effective sample size where failures cluster."""
     effect = design_effect(succeeded) if is_clustered(~succeeded) else 1.0
     good, total = int(succeeded.sum()), len(succeeded)
-    return Estimated(good / total, exact(good / effect, total / effect, alpha))
+    worth = total / effect
+    interval = exact(good / effect, worth, alpha) if worth >= LEAST_WORTH else Interval(-inf, inf)
+    return Estimated(good / total, interval)
 
 
 def percentile_intervals(values: Floats, alpha: float) -> list[Estimated]:
     """Estimate each percentile of values in the order of time; how they depend on one another is read from it."""
     from scipy.stats import binom  # noqa: PLC0415
 
-    ordered, ranks = np.sort(values), np.array(list(_RANKS.values()))
-    middle = ordered[np.ceil(ranks * len(ordered)).astype(int) - 1]
-    sizes = np.array([max(1, int(len(ordered) / design_effect(values > value))) for value in middle])
-    low, high = binom.ppf(alpha, sizes, ranks), binom.isf(alpha, sizes, ranks) + 1
-    return [
-        Estimated(float(value), between(ordered, size, first, last))
-        for value, size, first, last in zip(middle, sizes, low, high, strict=True)
-    ]
+    ordered = np.sort(values)
+    estimates = []
+    for share in RANKS.values():
+        value = float(percentile(ordered, share))  # type: ignore[arg-type]
+        size = int(len(ordered) / design_effect(values > value if isfinite(value) else np.isinf(values)))
+        low, high = binom.ppf(alpha, size, share / 1000), binom.isf(alpha, size, share / 1000) + 1
+        known = size >= LEAST_WORTH
+        estimates.append(
+            Estimated(value, between(ordered, size, int(low), int(high)) if known else Interval(-inf, inf))
+        )
+    return estimates
 
 
-def between(ordered: Floats, size: int, low: float, high: float) -> Interval:
+def between(ordered: Floats, size: int, low: int, high: int) -> Interval:
     """Return the values at two ranks of a sample of `size` independent ones, infinite where it has no such rank.
 
     The number of values below the true percentile is binomial, whatever their distribution (Conover 1999, 3.2);
     Woodruff (1952) puts the effective sample size of dependent values in.
     """
-    first = ordered[ceil(low / size * len(ordered)) - 1] if low >= 1 else -inf
-    last = ordered[ceil(high / size * len(ordered)) - 1] if high <= size else inf
+    first = ordered[-(-low * len(ordered) // size) - 1] if low >= 1 else -inf
+    last = ordered[-(-high * len(ordered) // size) - 1] if high <= size else inf
     return Interval(float(first), float(last))
 
 
-def _shares(before: Measures, after: Measures) -> dict[str, tuple[Flags, Flags]]:
-    columns = {
-        "service": (before.served, after.served),
-        "reported": (before.available[before.answered], after.available[after.answered]),
-    }
-    return {name: (one, other) for name, (one, other) in columns.items() if len(one) and len(other)}
-
-
-def _times(before: Measures, after: Measures) -> dict[str, tuple[Floats, Floats]]:
-    columns = {
-        stage: (column[~np.isnan(column)], after.stages[stage][~np.isnan(after.stages[stage])])
-        for stage, column in before.stages.items()
-    }
-    return {stage: (one, other) for stage, (one, other) in columns.items() if len(one) and len(other)}
+def columns(run: Measures) -> tuple[dict[str, Flags], dict[str, Floats]]:
+    """Return the shares and times that a run has. A request that was never answered took longer than any time."""
+    shares = {"service": run.served, "reported": run.available[run.answered]}
+    times = {stage: np.where(np.isnan(times), inf, times) for stage, times in run.stages.items()}
+    return (
+        {name: flags for name, flags in shares.items() if len(flags)},
+        {stage: values for stage, values in times.items() if np.isfinite(values).any()},
+    )
 
 
 def _figure(subject: str, rank: str | None, before: Estimated, after: Estimated) -> Figure:
     interval = difference(before, after)
-    change = Change.NONE
-    if interval.low > 0 or interval.high < 0:
-        rose = interval.low > 0
-        good = rose if subject == "service" else not rose
-        change = Change.SHIFTED if subject == "reported" else Change.BETTER if good else Change.WORSE
+    change = Change.NONE if interval.low <= 0 <= interval.high else Change.SHIFTED
     return Figure(subject, rank, before.value, after.value, interval, change)
+
+
+def _less(one: float, other: float, unknown: float) -> float:
+    return unknown if one == other and not isfinite(one) else one - other
 
 
 def _together(one: float, other: float) -> float:

@@ -1,15 +1,21 @@
 """A comparison for a terminal and for a pull request. Pure; called by `compare`."""
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from math import inf, isfinite, isnan
 
 from experimento.judgement.comparison import Change, Figure
 from experimento.judgement.wording import STAGE_TITLES, THIN, duration, percent
+from experimento.workload.latency import END_TO_END
 
 _TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
+_LEADERS = ("service", END_TO_END)
 _SIGNS = {Change.NONE: "=", Change.BETTER: "✓", Change.WORSE: "✕", Change.SHIFTED: "≠"}
-_VERBS = {Change.WORSE: "Empeora", Change.BETTER: "Mejora", Change.SHIFTED: "Cambia"}
-_SCOPE = "Intervalos conjuntos del 95 % sobre {} cifras: lo que no se marca puede ser azar."
+_VERBS = {Change.WORSE: "Empeora", Change.BETTER: "Mejora", Change.SHIFTED: "Difiere más de lo que explica el muestreo"}
+_SCOPE = (
+    "Intervalos conjuntos del 95 % sobre {} cifras. Dos ejecuciones sueltas no dicen cuánto cambia la máquina de una a "
+    "otra: para saber si es mejor o peor, compare tres o más por lado (compare A1 A2 A3 -- B1 B2 B3)."
+)
+_REPEATED = "Cada ejecución cuenta como una observación (Welch); en conjunto, un 5 % de error sobre {} cifras."
 
 
 def render_text(before: str, after: str, figures: Sequence[Figure]) -> str:
@@ -19,7 +25,7 @@ def render_text(before: str, after: str, figures: Sequence[Figure]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
     header = [f"A: {before}", f"B: {after}", ""]
-    return "\n".join([*header, *lines, "", _SCOPE.format(len(figures)), _conclusion(figures)]) + "\n"
+    return "\n".join([*header, *lines, "", _scope(figures), _conclusion(figures)]) + "\n"
 
 
 def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
@@ -30,7 +36,7 @@ def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
     if changed:
         lines += [*head, *map(_markdown_row, changed), ""]
     lines += ["<details><summary>Todas las cifras</summary>", "", *head, *map(_markdown_row, figures), "", "</details>"]
-    return "\n".join([*lines, "", _SCOPE.format(len(figures))]) + "\n"
+    return "\n".join([*lines, "", _scope(figures)]) + "\n"
 
 
 FORMATS: dict[str, Callable[[str, str, Sequence[Figure]], str]] = {"text": render_text, "markdown": render_markdown}
@@ -51,6 +57,14 @@ def _conclusion(figures: Sequence[Figure]) -> str:
     return "; ".join(parts) or "Sin cambio real"
 
 
+def _scope(figures: Sequence[Figure]) -> str:
+    if all(figure.detectable is None for figure in figures):
+        return _SCOPE.format(len(figures))
+    leaders = [figure for figure in figures if figure.rank in (None, "p50", "p99") and figure.subject in _LEADERS]
+    parts = [f"{_title(each)} ±{_signed(each, each.detectable or inf).lstrip('+')}" for each in leaders]
+    return f"{_REPEATED.format(len(figures))} Cambio que se vería cuatro de cada cinco veces: {'; '.join(parts)}."
+
+
 def _title(figure: Figure) -> str:
     title = _TITLES[figure.subject]
     return f"{title}, {figure.rank}" if figure.rank else title
@@ -64,13 +78,15 @@ def _cells(figure: Figure) -> tuple[str, str, str, str]:
     if figure.rank is None:
         one, other = percent(figure.before), percent(figure.after)
     else:
-        one, other = duration(figure.before), duration(figure.after)
+        one, other = (duration(value) if isfinite(value) else "∞" for value in (figure.before, figure.after))
     low, high = (_signed(figure, end) for end in figure.difference)
     return one, other, _signed(figure, figure.after - figure.before), f"[{low}, {high}]"
 
 
 def _signed(figure: Figure, value: float) -> str:
     """Write a difference with its sign: points of percentage, or a time."""
+    if isnan(value):
+        return "—"
     if not isfinite(value):
         return "-∞" if value < 0 else "+∞"
     sign = "-" if value < 0 else "+" if value > 0 else ""

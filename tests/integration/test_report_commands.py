@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -89,14 +90,29 @@ def test_a_wrong_requirement_folder_or_file_is_named(folder: Path, tmp_path: Pat
         report(folder, "--out", tmp_path / "no" / "existe.txt")
 
 
+def test_several_runs_a_side_or_two_folders_of_them_are_compared(tmp_path: Path) -> None:
+    for side, slowness in (("antes", 1.0), ("despues", 1.6)):
+        for number in range(3):
+            run = make_run(300, seed=number + 7, slowness=slowness * (1 + number / 100))
+            write_run(run, tmp_path / side / str(number))
+    before, after = (sorted((tmp_path / side).iterdir()) for side in ("antes", "despues"))
+    assert compare(*before, "--", *after).return_value is Exit.NOT_MET
+    assert compare(*after, "--", *before).return_value is Exit.MET  # better is no failure
+    found = compare(tmp_path / "antes", tmp_path / "despues")
+    assert found.return_value is Exit.NOT_MET
+    assert "Empeora: " in found.output
+    for few in ((*before, *after), (*before[:2], "--", *after[:2])):
+        with pytest.raises(click.UsageError, match="lado"):
+            compare(*few)
+
+
 def test_two_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     same = write_run(make_run(500, seed=2), tmp_path / "igual")
     slower = write_run(make_run(500, seed=3, slowness=2), tmp_path / "lento")
     found = compare(folder, same)
     assert found.return_value is Exit.MET
     assert found.output.endswith("Sin cambio real\n")
-    assert compare(folder, slower).return_value is Exit.NOT_MET
-    assert compare(slower, folder).return_value is Exit.MET  # better is no failure
+    assert compare(folder, slower).return_value is Exit.INCONCLUSIVE  # they differ; two runs cannot say "worse"
     out = tmp_path / "cambio.md"
     assert compare(folder, slower, "--format", "markdown", "--out", out).output == ""
-    assert out.read_text(encoding="utf-8").startswith("## Empeora: GET /status")
+    assert out.read_text(encoding="utf-8").startswith("## Difiere más de lo que explica el muestreo: GET /status")

@@ -7,6 +7,7 @@ cent for a wrong MET, and the samples are large enough for a true rate above twi
 import numpy as np
 import pytest
 
+from benchmarks.simulate_comparison import seen
 from benchmarks.simulate_verdicts import Model, alarms, bursts_of, drifting, fixed, independent, sequential, student
 
 RUNS, REQUESTS = 400, 1_000
@@ -72,3 +73,10 @@ def test_ten_thousand_runs_below_the_requirement_meet_it_in_five_per_cent_at_mos
     rng: np.random.Generator, model: Model
 ) -> None:
     assert fixed(model(rng, 10_000, REQUESTS, 0.011)).met <= 0.05
+
+
+@pytest.mark.parametrize(("scatter", "memory"), [(0.02, 0.0), (0.05, 0.0), (0.02, 0.99)])
+def test_several_runs_of_one_system_hardly_ever_differ_however_they_scatter(
+    rng: np.random.Generator, scatter: float, memory: float
+) -> None:
+    assert seen(rng, 60, 3, scatter, memory=memory) <= 0.1  # at 5 %, seven or more of 60 have a chance of 3.5 %
