@@ -115,10 +115,16 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def _known(identity: Path) -> _Identity:
+    """Return what is remembered; what is no port and no password would be more than that in the configuration."""
     try:
-        return _Identity(**json.loads(identity.read_text()))
-    except FileNotFoundError:
+        known = json.loads(identity.read_text())
+        port, password = known["port"], known["password"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return _Identity()
+    if type(port) is not int or not 0 < port < 65_536:
+        port = 0
+    good = isinstance(password, str) and re.fullmatch(r"[0-9a-f]{16,128}", password)
+    return _Identity(port, password if good else "")
 
 
 def _free_port() -> int:

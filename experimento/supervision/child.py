@@ -73,6 +73,7 @@ class Child:
                 cwd=ROOT,
                 env=self._environment,
                 start_new_session=True,
+                umask=0o077,
                 pass_fds=(self._lock,),
                 preexec_fn=_die_with_parent(self.spec.orphaned),
             )

@@ -28,6 +28,7 @@ REASONS = {
     errno.EACCES: "permiso denegado",
     errno.EADDRNOTAVAIL: "esa dirección no es de esta máquina",
     errno.EEXIST: "no es un directorio",
+    errno.ELOOP: "es un enlace",
     errno.ENOSPC: "disco lleno",
     errno.ENOTDIR: "no es un directorio",
     errno.EROFS: "sistema de archivos de solo lectura",
@@ -73,7 +74,7 @@ def claim(settings: Settings) -> int:
     if sys.platform == "win32":
         raise SuiteError("En Windows la suite se arranca en seis terminales, como dice el README, o dentro de WSL.")
     deadline = time.monotonic() + LEFTOVERS
-    while (lock := take_lock(settings.var_dir)) is None:
+    while (lock := _lock(settings.var_dir)) is None:
         if running := supervised(settings.var_dir):
             raise SuiteError(
                 f"Ya hay una suite en marcha con VAR_DIR={settings.var_dir}: {running.url}, proceso {running.pid}. "
@@ -83,6 +84,13 @@ def claim(settings: Settings) -> int:
             raise SuiteError(f"Quedan procesos de una suite anterior que usan {settings.var_dir} y no terminan.")
         time.sleep(0.05)
     return lock
+
+
+def _lock(var_dir: Path) -> int | None:
+    try:
+        return take_lock(var_dir)
+    except OSError as exc:
+        raise SuiteError(f"No se puede abrir {var_dir / 'up.lock'}: {_reason(exc)}.") from exc
 
 
 def check_port(settings: Settings) -> None:
@@ -149,6 +157,12 @@ def _writable(directory: Path, variable: str) -> Path:
     path = directory.resolve()
     try:
         path.mkdir(mode=0o700 if variable == "VAR_DIR" else 0o777, parents=True, exist_ok=True)
+        found = path.stat()
+        if variable == "VAR_DIR" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+            raise SuiteError(
+                f"VAR_DIR={path}: debe ser un directorio de este usuario en el que nadie más pueda escribir "
+                "(chmod go-w), porque guarda la contraseña del broker."
+            )
         with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"\n")
             os.fsync(file.fileno())

@@ -103,7 +103,7 @@ def take_lock(var_dir: Path) -> int | None:
     two brokers on one data directory would ruin it. That is why this is flock(2) and no lock library: those
     drop their lock in a forked child on purpose.
     """
-    descriptor = os.open(var_dir / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(var_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

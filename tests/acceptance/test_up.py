@@ -233,6 +233,24 @@ def test_a_directory_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path
     assert refused.stderr == f"No se puede escribir en {variable}={tmp_path / 'file'}: no es un directorio.\n"
 
 
+def test_a_var_dir_that_others_may_write_to_is_one_clear_sentence(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    refused = run_alone("up", "--port", str(free_port()), VAR_DIR=str(shared), LOGS_DIR=str(tmp_path))
+    assert refused.returncode == Exit.UNAVAILABLE
+    assert refused.stderr.count("\n") == 1
+    assert refused.stderr.startswith(f"VAR_DIR={shared}: debe ser un directorio de este usuario")
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "up.lock").symlink_to(tmp_path / "elsewhere")
+    refused = run_alone("up", "--port", str(free_port()), VAR_DIR=str(tmp_path), LOGS_DIR=str(tmp_path))
+    assert refused.returncode == Exit.UNAVAILABLE
+    assert "es un enlace" in refused.stderr
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_setting_that_is_not_allowed_is_one_clear_sentence(tmp_path: Path) -> None:
     refused = run_alone("up", VAR_DIR=str(tmp_path), MONITOR_PORT="ochenta")
     assert refused.returncode == Exit.USAGE

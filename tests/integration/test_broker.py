@@ -1,3 +1,5 @@
+import json
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -100,6 +102,16 @@ def test_another_port_is_taken_when_somebody_else_has_the_remembered_one(broker:
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(broker: Broker, tmp_path: Path) -> None:
     with started(broker), pytest.raises(SuiteError, match=f"El puerto {broker.port} ya está ocupado"):
         prepare(tmp_path / "broker-var", broker.port)
+
+
+@pytest.mark.parametrize("password", ["x\nport 1", "", 5, None, ["a"], "a" * 15])
+def test_what_is_no_password_does_not_get_into_the_configuration(
+    broker: Broker, tmp_path: Path, password: object
+) -> None:
+    (tmp_path / "broker-var" / "broker.json").write_text(json.dumps({"password": password, "port": "1\nport 2"}))
+    again = prepare(tmp_path / "broker-var")
+    assert re.fullmatch("[0-9a-f]{48}", again.password)
+    assert again.configuration.read_text().count("\nport ") == 1
 
 
 def test_a_server_on_the_path_goes_before_the_wheels(path: Path) -> None:
