@@ -4,12 +4,12 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import redis
 
-from comun import store
+from comun import entries, store
 from comun.loop import Loop, every, troubles
 
 PERIOD = 1.0  # seconds between two beats
@@ -27,6 +27,7 @@ def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
 
     def tell() -> None:
         beat.update(beat=time.time(), done=done(), failing=troubles())
+        entries.put_right(client)
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{beat['host']}:{beat['pid']}", json.dumps(beat))
 
@@ -39,12 +40,37 @@ def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages) and `failing` (loops in
     trouble and their error). Raises StoreUnavailable.
     """
-    with store.translated():
-        entries = cast("dict[str, str]", client.hgetall(store.WORKERS))
-        beats = {name: json.loads(text) for name, text in entries.items()}
-        if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
+    beats = known(client)
+    if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
+        with store.translated():
             client.hdel(store.WORKERS, *old)
     return [beat for beat in beats.values() if now - beat["beat"] <= FRESH]
+
+
+def known(client: redis.Redis) -> dict[str, dict[str, Any]]:
+    """Return the last beat of every worker by its name, fresh or not. Raises StoreUnavailable."""
+    pipe = client.pipeline(transaction=False)
+    pipe.hgetall(store.WORKERS)
+    return decode(entries.answers(pipe)[0])
+
+
+def decode(found: Mapping[str, str] | None) -> dict[str, dict[str, Any]]:
+    """Decode the hash of the workers' beats."""
+    return dict(entries.decoded(store.WORKERS, (found or {}).items(), _beat))
+
+
+def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
+    name, text = entry
+    beat = json.loads(text)
+    for time_ in ("started", "beat"):
+        entries.moment(beat[time_])
+    for word in ("role", "host"):
+        beat[word] = entries.text(beat[word])
+    failing = beat.setdefault("failing", {})
+    if type(beat["pid"]) is not int or type(beat["done"]) is not int or not isinstance(failing, dict):
+        raise ValueError("not a heartbeat")
+    beat["failing"] = {entries.text(loop): entries.text(error) for loop, error in failing.items()}
+    return name, beat
 
 
 def tell_given_up(client: redis.Redis, names: Sequence[str]) -> None:

@@ -9,8 +9,8 @@ from typing import NamedTuple, cast
 
 import redis
 
-from comun import store
-from comun.ids import requested_at
+from comun import entries, store
+from comun.ids import parse_id, requested_at
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
 
 _CHUNK = 1_000  # words in one command of a script; Lua's stack holds 8,000
@@ -120,21 +120,22 @@ class Outbox:
     def due(self, now: int, limit: int) -> list[Pending]:
         """Return up to `limit` checks whose next attempt was to be made by `now`, and how often they were re-sent."""
         with store.translated():
-            entries = cast(
+            found = cast(
                 "list[tuple[str, float]]",
                 self._client.zrange(
                     store.OUTBOX, cast(int, "-inf"), now, byscore=True, offset=0, num=limit, withscores=True
                 ),
             )
-            if not entries:
+            if not found:
                 return []
-            attempts = cast(
-                "list[str | None]", self._client.hmget(store.ATTEMPTS, [check_id for check_id, _ in entries])
-            )
-        return [
-            Pending(check_id, int(due), int(count or 0))
-            for (check_id, due), count in zip(entries, attempts, strict=True)
-        ]
+            attempts = cast("list[str | None]", self._client.hmget(store.ATTEMPTS, [check_id for check_id, _ in found]))
+        rows = ((check_id, due, count) for (check_id, due), count in zip(found, attempts, strict=True))
+        pending = entries.decoded(store.OUTBOX, rows, _pending)
+        if len(pending) < len(found):  # what is no id can never end, and the checks wait behind it
+            known = {check.id for check in pending}
+            with store.translated():
+                self._client.zrem(store.OUTBOX, *(check_id for check_id, _ in found if check_id not in known))
+        return pending
 
     def postpone(self, checks: Sequence[Pending]) -> None:
         """Keep when the next attempt of each is due and how often it was sent; ids that have left stay out."""
@@ -166,3 +167,9 @@ class Outbox:
         """Return every id in flight (for reconciliation)."""
         with store.translated():
             return cast("list[str]", self._client.zrange(store.OUTBOX, 0, -1))
+
+
+def _pending(row: tuple[str, float, str | None]) -> Pending:
+    check_id, due, attempts = row
+    count = int(attempts) if attempts and attempts.isdecimal() and len(attempts) < 10 else 0
+    return Pending(parse_id(check_id), int(due), count)

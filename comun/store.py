@@ -57,6 +57,7 @@ def connect(url: str, *, timeout: float = 1.0) -> redis.Redis:
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         decode_responses=True,
+        encoding_errors="backslashreplace",  # whatever bytes somebody wrote, reading them raises nothing
         retry=Retry(NoBackoff(), 1),
     )
 

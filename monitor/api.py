@@ -11,8 +11,8 @@ from flask.sansio.blueprints import BlueprintSetupState
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from comun import heartbeat
-from comun.ids import requested_at
+from comun import entries, heartbeat, store
+from comun.ids import parse_id, requested_at
 from comun.messages import Check, Status
 from comun.outbox import Outbox
 from monitor import badges, history, query
@@ -88,7 +88,7 @@ def make_api(sources: Sources) -> Blueprint:
         query.only("status", "limit")
         limit, status = query.whole("limit", 20, 1, RECENT), query.status()
         if status is Status.IN_FLIGHT:
-            return jsonify(checks=[_in_flight(check_id) for check_id in sources.outbox.latest(limit)])
+            return jsonify(checks=entries.decoded(store.OUTBOX, sources.outbox.latest(limit), _in_flight))
         return jsonify(checks=[describe(check) for check in sources.figures.recent(limit, status)])
 
     @api.get("/badge/availability.svg")
@@ -130,4 +130,4 @@ def _service(sources: Sources) -> tuple[str, Share]:
 
 
 def _in_flight(check_id: str) -> dict[str, Any]:
-    return describe(Check(check_id, Status.IN_FLIGHT, (requested_at(check_id),)))
+    return describe(Check(parse_id(check_id), Status.IN_FLIGHT, (requested_at(check_id),)))

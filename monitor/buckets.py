@@ -110,7 +110,8 @@ def chunks_of(spans: Iterable[Span]) -> list[Chunk]:
 
 def unpack(raw: bytes | None, level: Level) -> Sequence[int]:
     """Decode a chunk; what was never counted is 0."""
-    counters = array("I", (raw or b"").ljust(level.slots * WIDTH * 4, b"\0"))
+    size = level.slots * WIDTH * 4
+    counters = array("I", (raw or b"").ljust(size, b"\0")[:size])
     if sys.byteorder == "little":
         counters.byteswap()
     return counters

@@ -1,18 +1,17 @@
 """Facts: everything the panel and the metrics show of the store, read in one pipelined round trip."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis
 
-from comun import store
-from comun.ids import requested_at
+from comun import entries, heartbeat, store
+from comun.ids import parse_id, requested_at
 from comun.messages import QUEUES, Check
 from monitor.aggregate import LEGS
 from monitor.alerts import Event, Receptor
 from monitor.buckets import Chunk, unpack
-from monitor.figures import ask_chunk, ask_legs, decode_recent, unpack_legs
+from monitor.figures import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
 from monitor.journal import decode_events, decode_receptor
 from monitor.latency import BINS
 
@@ -63,24 +62,42 @@ def read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
         ask_legs(pipe, minute - 1)
         for chunk in chunks:
             ask_chunk(pipe, chunk)
-        answers = iter(pipe.execute())
+    answers = iter(entries.answers(pipe))
     return Facts(
-        depths={queue: next(answers) for queue in QUEUES},
-        queue_ages={queue: int(time) for queue, time in next(answers).items()},
-        unacknowledged=next(answers),
-        outbox=next(answers),
-        oldest=next(map(requested_at, next(answers)), None),
-        dead_letters=next(answers),
-        workers=[json.loads(beat) for beat in next(answers).values()],
-        totals={name: int(count) for name, count in next(answers).items()},
+        depths={queue: next(answers) or 0 for queue in QUEUES},
+        queue_ages=dict(entries.decoded(store.QUEUE_AGES, (next(answers) or {}).items(), _age)),
+        unacknowledged=next(answers) or 0,
+        outbox=next(answers) or 0,
+        oldest=next(iter(entries.decoded(store.OUTBOX, next(answers) or (), _asked_at)), None),
+        dead_letters=next(answers) or 0,
+        workers=list(heartbeat.decode(next(answers)).values()),
+        totals=decode_totals(next(answers)),
         events=decode_events(next(answers)),
         recent=decode_recent(next(answers)),
         receptor=decode_receptor(next(answers)),
-        receptor_setting=next(map(float, filter(None, [next(answers)])), None),
-        watched_since=next(map(int, filter(None, [next(answers)])), None),
+        receptor_setting=entries.first(store.RECEPTOR_SETTING, next(answers), _share),
+        watched_since=decode_second(next(answers)),
         legs=[sum(both) for both in zip(unpack_legs(next(answers)), unpack_legs(next(answers)), strict=True)],
         chunks={chunk: unpack(next(answers), chunk.level) for chunk in chunks},
     )
+
+
+def _age(entry: tuple[str, str]) -> tuple[str, int]:
+    queue, time = entry[0], int(entry[1])
+    entries.moment(time / 1_000_000)
+    return queue, time
+
+
+def _asked_at(check_id: str) -> int:
+    time = requested_at(parse_id(check_id))
+    entries.moment(time / 1_000_000)
+    return time
+
+
+def _share(text: str) -> float:
+    if not 0 <= (share := float(text)) <= 1:
+        raise ValueError("not a share")
+    return share
 
 
 def nothing(chunks: Sequence[Chunk]) -> Facts:

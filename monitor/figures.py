@@ -11,9 +11,9 @@ from typing import cast
 import redis
 from redis.client import NEVER_DECODE, Pipeline
 
-from comun import store
-from comun.ids import requested_at
-from comun.messages import Check, Status
+from comun import entries, store
+from comun.ids import parse_id, requested_at
+from comun.messages import Check, Hop, Status
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
 from monitor.aggregate import LEGS, aggregate
 from monitor.buckets import Chunk, Count, Increments, placed, unpack
@@ -53,30 +53,31 @@ class Figures:
             pipe = self._client.pipeline(transaction=False)
             for chunk in wanted:
                 ask_chunk(pipe, chunk)
-            return dict(zip(wanted, map(unpack, pipe.execute(), [chunk.level for chunk in wanted]), strict=True))
+            return dict(zip(wanted, map(unpack, entries.answers(pipe), [chunk.level for chunk in wanted]), strict=True))
 
     def totals(self) -> dict[str, int]:
         """Read everything counted since the store exists, by name. Raises StoreUnavailable."""
         with store.translated():
-            return {name: int(n) for name, n in cast("dict[str, str]", self._client.hgetall(store.TOTALS)).items()}
+            return decode_totals(cast("dict[str, str]", self._client.hgetall(store.TOTALS)))
 
     def watched_since(self) -> int | None:
         """Read the first second (epoch) that was watched. Raises StoreUnavailable."""
-        with store.translated():
-            since = cast("str | None", self._client.get(store.WATCHED_SINCE))
-        return None if since is None else int(since)
+        pipe = self._client.pipeline(transaction=False)
+        pipe.get(store.WATCHED_SINCE)
+        return decode_second(entries.answers(pipe)[0])
 
     def arrived(self) -> list[Check]:
         """Read the checks that ended last, in the order in which they did. Raises StoreUnavailable."""
-        with store.translated():
-            entries = cast("list[str]", self._client.lrange(store.RECENT, 0, RECENT - 1))
-        return [unpack_result(*entry.split(",", 1)) for entry in reversed(entries)]
+        pipe = self._client.pipeline(transaction=False)
+        pipe.lrange(store.RECENT, 0, RECENT - 1)
+        return entries.decoded(store.RECENT, reversed(entries.answers(pipe)[0] or []), _recent)
 
     def recent(self, limit: int = RECENT, status: Status | None = None) -> list[Check]:
         """Read the checks that ended last, newest request first. Raises StoreUnavailable."""
         key = store.RECENT if status is None else f"{store.RECENT}:{status}"
-        with store.translated():
-            return decode_recent(cast("list[str]", self._client.lrange(key, 0, limit - 1)))
+        pipe = self._client.pipeline(transaction=False)
+        pipe.lrange(key, 0, limit - 1)
+        return decode_recent(entries.answers(pipe)[0])
 
 
 def commands(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
@@ -111,14 +112,41 @@ def ask_legs(pipe: Pipeline, minute: int) -> None:
 
 def unpack_legs(raw: bytes | None) -> list[int]:
     """Decode the histograms of the four legs, one after the other."""
-    data = (raw or b"").ljust(len(LEGS) * BINS * 4, b"\0")
+    size = len(LEGS) * BINS * 4
+    data = (raw or b"").ljust(size, b"\0")[:size]
     return [int.from_bytes(data[place : place + 4], "big") for place in range(0, len(data), 4)]
 
 
-def decode_recent(entries: Iterable[str]) -> list[Check]:
+def decode_recent(found: Iterable[str] | None) -> list[Check]:
     """Decode entries of a list of recent checks, newest request first."""
-    checks = [unpack_result(*entry.split(",", 1)) for entry in entries]
+    checks = entries.decoded(store.RECENT, found or (), _recent)
     return sorted(checks, key=lambda check: check.id, reverse=True)
+
+
+def decode_totals(found: Mapping[str, str] | None) -> dict[str, int]:
+    """Decode everything counted since the store exists."""
+    return dict(entries.decoded(store.TOTALS, (found or {}).items(), lambda entry: (entry[0], _count(entry[1]))))
+
+
+def decode_second(text: str | None) -> int | None:
+    """Decode the first second that was watched."""
+    return entries.first(store.WATCHED_SINCE, text, lambda text: int(entries.moment(int(text))))
+
+
+def _count(text: str) -> int:
+    if not (count := int(text)) < 2**63:
+        raise ValueError("not a count")
+    return count
+
+
+def _recent(entry: str) -> Check:
+    check_id, packed = entry.split(",", 1)
+    check = unpack_result(parse_id(check_id), packed)
+    for microseconds in check.trail:
+        entries.moment(microseconds / 1_000_000)
+    if len(check.trail) > len(Hop):
+        raise ValueError("not a trail")
+    return check
 
 
 def _get_bytes(pipe: Pipeline, key: str) -> None:
@@ -151,9 +179,9 @@ def _recent_commands(checks: Sequence[Check]) -> Iterable[Command]:
     lists: dict[str, list[Check]] = {store.RECENT: newest[-RECENT:]}
     for status in (Status.UNAVAILABLE, Status.AVAILABLE, Status.UNANSWERED):
         lists[f"{store.RECENT}:{status}"] = [check for check in newest if check.status is status][-RECENT:]
-    for key, entries in lists.items():
-        if entries:
-            yield "LPUSH", key, *(f"{check.id},{pack(check)}" for check in entries)
+    for key, newcomers in lists.items():
+        if newcomers:
+            yield "LPUSH", key, *(f"{check.id},{pack(check)}" for check in newcomers)
             yield "LTRIM", key, 0, RECENT - 1
 
 

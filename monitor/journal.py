@@ -7,7 +7,7 @@ from typing import cast
 
 import redis
 
-from comun import store
+from comun import entries, store
 from comun.messages import Status
 from monitor.alerts import Alert, Event, Receptor
 
@@ -23,12 +23,16 @@ class Journal:
     def events(self, limit: int = KEPT) -> list[Event]:
         """Read the last events, newest first. Raises StoreUnavailable."""
         with store.translated():
-            return decode_events(cast("list[str]", self._client.lrange(store.EVENTS, 0, limit - 1)))
+            pipe = self._client.pipeline(transaction=False)
+            pipe.lrange(store.EVENTS, 0, limit - 1)
+            return decode_events(entries.answers(pipe)[0])
 
     def receptor(self) -> Receptor:
         """Read what is believed of the receptor. Raises StoreUnavailable."""
         with store.translated():
-            return decode_receptor(cast("str | None", self._client.get(store.RECEPTOR)))
+            pipe = self._client.pipeline(transaction=False)
+            pipe.get(store.RECEPTOR)
+            return decode_receptor(entries.answers(pipe)[0])
 
     def write(
         self,
@@ -51,9 +55,13 @@ class Journal:
 
     def next_alert(self, channel: str) -> Alert | None:
         """Read the oldest alert of a channel, leaving it there. Raises StoreUnavailable."""
-        with store.translated():
-            text = cast("str | None", self._client.lindex(_key(channel), -1))
-        return None if text is None else cast(Alert, json.loads(text))
+        while True:
+            with store.translated():
+                text = cast("str | None", self._client.lindex(_key(channel), -1))
+            if text is None or (alert := entries.first(_key(channel), text, _alert)) is not None:
+                return None if text is None else alert
+            with store.translated():
+                self._client.rpop(_key(channel))  # nobody can deliver it, and the others wait behind it
 
     def drop_alert(self, channel: str, alert: Alert) -> None:
         """Remove an alert of a channel, however many came since. Raises StoreUnavailable."""
@@ -61,18 +69,46 @@ class Journal:
             self._client.lrem(_key(channel), -1, json.dumps(alert))
 
 
-def decode_events(entries: Iterable[str]) -> list[Event]:
+def decode_events(found: Iterable[str] | None) -> list[Event]:
     """Decode entries of the list of events."""
-    return [json.loads(entry) for entry in entries]
+    return entries.decoded(store.EVENTS, found or (), _event)
 
 
 def decode_receptor(text: str | None) -> Receptor:
-    """Decode what is believed of the receptor; nothing if there is no text."""
-    if text is None:
-        return Receptor()
+    """Decode what is believed of the receptor; nothing if there is no text, or one that says nothing."""
+    return entries.first(store.RECEPTOR, text, _receptor) or Receptor()
+
+
+def _event(text: str) -> Event:
+    event = json.loads(text)
+    entries.moment(event["at"])
+    kind, wanted = event["kind"], ["text"]
+    if kind == "flip":
+        wanted += ["before", "after"]
+    elif kind not in ("restart", "fault"):
+        raise ValueError("not a kind of event")
+    return cast(Event, {"at": event["at"], "kind": kind} | {name: entries.text(event[name]) for name in wanted})
+
+
+def _receptor(text: str) -> Receptor:
     values = json.loads(text)
     status = values.pop("status")
-    return Receptor(status=None if status is None else Status(status), **values)
+    found = Receptor(status=None if status is None else Status(status), **values)
+    for microseconds in (found.since, found.against_since):
+        entries.moment(microseconds / 1_000_000)
+    entries.moment(found.said)
+    entries.text(found.last)
+    if type(found.against) is not int:
+        raise ValueError("not a number of answers")
+    return found
+
+
+def _alert(text: str) -> Alert:
+    alert = json.loads(text)
+    entries.moment(alert["since"])
+    if json.dumps(alert) != text or not isinstance(alert["text"], str) or alert["kind"] not in ("flip", "reminder"):
+        raise ValueError("not an alert of ours")  # and one that would never be found again to be dropped
+    return cast(Alert, alert)
 
 
 def _key(channel: str) -> str:

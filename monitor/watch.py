@@ -1,6 +1,5 @@
 """The watcher: one leader among the monitor workers notes each second what happens; panel and alerts build on it."""
 
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -9,7 +8,7 @@ from typing import cast
 
 import redis
 
-from comun import store
+from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
 from comun.loop import Loop, every
 from comun.messages import QUEUES
@@ -96,9 +95,7 @@ class Watcher:
             self._journal.write(receptor=after, events=events, alerts=alerts, channels=self._channels)
 
     def _note_restarts(self, now: float) -> None:
-        with store.translated():
-            beats = cast("dict[str, str]", self._client.hgetall(store.WORKERS))
-        found = restarts({name: json.loads(beat) for name, beat in beats.items()}, now)
+        found = restarts(heartbeat.known(self._client), now)
         for role, at, gone in found:
             event: Event = {"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}
             if not is_told(event, self._journal.events(limit=20)):
@@ -122,7 +119,7 @@ class Watcher:
             pipe = self._client.pipeline(transaction=False)
             for queue in QUEUES:
                 pipe.lindex(queue, -1)  # kombu pushes on the left and pops on the right
-            oldest = {queue: sent_at(raw) for queue, raw in zip(QUEUES, pipe.execute(), strict=True)}
+            oldest = {queue: sent_at(raw) for queue, raw in zip(QUEUES, entries.answers(pipe), strict=True)}
             pipe.delete(store.QUEUE_AGES)
             for queue, time_sent in oldest.items():
                 if time_sent is not None:

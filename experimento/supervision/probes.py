@@ -5,10 +5,12 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from comun import heartbeat, store
+import redis
+
+from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
 from comun.messages import QUEUES
 from comun.outbox import Outbox
@@ -54,7 +56,7 @@ class Probes:
 
     def in_flight(self) -> int | None:
         """Count the checks that have not ended; None when the broker does not answer."""
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable, redis.ResponseError):  # of the wrong type, until a worker sets it aside
             return self._outbox.size()
         return None
 
@@ -64,7 +66,7 @@ class Probes:
             pipe = self._store.pipeline(transaction=False)
             for queue in QUEUES:
                 pipe.llen(queue)
-            lengths = cast("list[int]", pipe.execute())
+            lengths = [length or 0 for length in entries.answers(pipe)]
             return Work(dict(zip(QUEUES, lengths, strict=True)), self._beats())
         return None
 

@@ -1,5 +1,7 @@
 import time
 
+import redis
+
 from comun import heartbeat, store
 from comun.loop import troubles
 from tests.helpers import wait_until
@@ -7,11 +9,17 @@ from tests.helpers import wait_until
 
 def test_an_answer_that_nobody_expects_does_not_end_the_heartbeat(broker_url: str) -> None:
     client = store.connect(broker_url)
-    client.set(store.WORKERS, "somebody's text where the hash belongs")  # HSET answers WRONGTYPE
-    loop = heartbeat.start(client, "platform", lambda: 7)
+    broken = True
+
+    def done() -> int:
+        if broken:
+            raise redis.ResponseError("nobody expects it")
+        return 7
+
+    loop = heartbeat.start(client, "platform", done)
     try:
         assert wait_until(lambda: troubles().get("heartbeat"), timeout=20) == "ResponseError"
-        client.delete(store.WORKERS)
+        broken = False
         (beat,) = wait_until(lambda: heartbeat.alive(client, time.time()), timeout=20)
         assert (beat["role"], beat["done"]) == ("platform", 7)
         assert beat["failing"] == {"heartbeat": "ResponseError"}  # until the turn after the one that worked
