@@ -102,7 +102,8 @@ def _names(text: str) -> str:
     return ",".join(names)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -167,7 +168,7 @@ class Settings:
 
     def checked(self) -> "Settings":
         """Return these settings, unless one forbids another. Raises ConfigurationError."""
-        if not (self.monitor_token or self.monitor_allow_public or _is_loopback(self.monitor_host)):
+        if not (self.monitor_token or self.monitor_allow_public or is_loopback(self.monitor_host)):
             raise ConfigurationError(
                 f"MONITOR_HOST={self.monitor_host}: para atender a otras máquinas define MONITOR_TOKEN, "
                 "o MONITOR_ALLOW_PUBLIC=sí si de verdad debe estar abierto a todas"
@@ -204,3 +205,8 @@ def shut_out_others(environ: MutableMapping[str, str] = os.environ) -> None:
 def is_configured(variable: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Tell whether a variable is set, even if to its default."""
     return bool(environ.get(variable, "").strip())
+
+
+def bare_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what a foreign program needs of the environment, and none of its secrets."""
+    return {name: environ[name] for name in ("PATH", "HOME", "LANG") if name in environ}

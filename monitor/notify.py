@@ -6,11 +6,12 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import requests
 
 from comun.loop import Loop, every
-from comun.settings import Settings
+from comun.settings import Settings, bare_environment, is_loopback
 from monitor.alerts import Alert
 from monitor.journal import Journal
 from monitor.lease import Lease
@@ -37,14 +38,29 @@ def channels(settings: Settings) -> dict[str, Deliver]:
 
 
 def post(address: str, alert: Alert) -> None:
-    """Send an alert as JSON; raises OSError (requests' errors are) unless the answer is 2xx or 3xx."""
-    requests.post(address, json=alert, timeout=TIMEOUT).raise_for_status()
+    """Send an alert as JSON; raises OSError (requests' errors are) unless the answer is 2xx.
+
+    A redirect is not followed: a POST would become a GET without its body. No proxy of the environment is asked to
+    reach this machine.
+    """
+    with requests.Session() as session:
+        session.trust_env = not is_loopback(urlsplit(address).hostname or "")
+        answer = session.post(address, json=alert, timeout=TIMEOUT, allow_redirects=False)
+    if not 200 <= answer.status_code < 300:
+        raise requests.HTTPError(f"status {answer.status_code}")
 
 
 def run(command: str, alert: Alert) -> None:
     """Run a command, without a shell, with the alert as JSON on its input; raises if it fails or takes too long."""
     text = json.dumps(alert, ensure_ascii=False) + "\n"
-    subprocess.run(shlex.split(command), input=text.encode(), timeout=TIMEOUT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        shlex.split(command),
+        input=text.encode(),
+        env=bare_environment(),
+        timeout=TIMEOUT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 class Notifier:

@@ -24,6 +24,7 @@ class Hook(HTTPServer):
     def __init__(self, failures: int) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.failures = failures
+        self.refusal = 500
         self.alerts: list[dict[str, object]] = []
 
 
@@ -33,7 +34,8 @@ class Answer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.failures -= 1
-        self.send_response(500 if self.server.failures >= 0 else 204)
+        self.send_response(self.server.refusal if self.server.failures >= 0 else 204)
+        self.send_header("Location", "/otra")
         self.end_headers()
         if self.server.failures < 0:
             self.server.alerts.append(json.loads(body))
@@ -88,3 +90,25 @@ def test_an_alert_that_cannot_be_delivered_is_given_up_in_the_end_without_tellin
     assert notifier.insist(ALERT) is False
     assert "given up" in caplog.text
     assert command not in caplog.text
+
+
+def test_a_command_gets_none_of_the_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONITOR_TOKEN", "0123456789abcdef")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    script = tmp_path / "guardar.py"
+    script.write_text("import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w'))")
+    notify.run(f"{sys.executable} {script} {tmp_path}/entorno.json", ALERT)
+    given = json.loads((tmp_path / "entorno.json").read_text())
+    assert set(given) - {"LC_CTYPE", "__CF_USER_TEXT_ENCODING"} <= {"PATH", "HOME", "LANG"}
+    assert given["LANG"] == "C.UTF-8"
+
+
+@pytest.mark.parametrize("code", [301, 302, 304, 307, 400, 500])
+def test_only_2xx_delivers_and_no_redirect_is_followed(hook: Hook, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # is not asked for this machine
+    hook.failures, hook.refusal = 1, code
+    address = f"http://127.0.0.1:{hook.server_port}/"
+    with pytest.raises(OSError, match=f"status {code}"):
+        notify.post(address, ALERT)
+    notify.post(address, ALERT)
+    assert hook.alerts == [ALERT]
