@@ -31,7 +31,7 @@ def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{beat['host']}:{beat['pid']}", json.dumps(beat))
 
-    return every(PERIOD, tell, name="heartbeat")
+    return every(PERIOD, tell, name=f"heartbeat-{role}")
 
 
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def sent_at(raw: str | None) -> int | None:
         args, _, _ = json.loads(base64.b64decode(envelope["body"]))
         check_id, _, *times = args[-1][0]
         last = times[-1] if times else requested_at(parse_id(check_id))
-    except (ValueError, KeyError, IndexError, TypeError, binascii.Error, MalformedMessage):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError, binascii.Error, MalformedMessage):
         return None
     return last if type(last) is int else None
 
