@@ -34,11 +34,11 @@ class Answer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.failures -= 1
+        if self.server.failures < 0:
+            self.server.alerts.append(json.loads(body))  # first, so that whoever has the answer sees it
         self.send_response(self.server.refusal if self.server.failures >= 0 else 204)
         self.send_header("Location", "/otra")
         self.end_headers()
-        if self.server.failures < 0:
-            self.server.alerts.append(json.loads(body))
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""

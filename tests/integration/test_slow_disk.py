@@ -1,9 +1,11 @@
 """P1 on a slow disk: what the broker's `appendfsync` keeps of what was accepted when it is killed."""
 
+import secrets
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from comun import store
 from comun.errors import StoreUnavailable, SuiteError
+from comun.ids import new_id
 from comun.outbox import Outbox
 from experimento.supervision import broker as embedded
 from tests.helpers import missing, wait_until
@@ -36,17 +39,16 @@ class Clients:
     def __init__(self, url: str) -> None:
         self.accepted: list[str] = []
         self._url = url
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(20)]
+        self._threads = [threading.Thread(target=self._run) for _ in range(20)]
         for thread in self._threads:
             thread.start()
 
-    def _run(self, number: int) -> None:
-        outbox, count = Outbox(store.connect(self._url, timeout=20)), 0
+    def _run(self) -> None:
+        outbox = Outbox(store.connect(self._url, timeout=20))
         with suppress(StoreUnavailable):
             while True:
-                outbox.add([check := f"{number}-{count}"], due=0)
+                outbox.add([check := new_id(time.time_ns() // 1000, secrets.randbits(80))], grace=0)
                 self.accepted.append(check)
-                count += 1
 
     def join(self) -> None:
         for thread in self._threads:
