@@ -3,9 +3,11 @@ PYTHON ?= python3
 PORT ?=
 JOBS ?= 3# test files at once: most of them wait for processes
 BIN := venv/bin
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
+	--custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit lint bench assets faults clean
+.PHONY: help run test test-unit lint bench assets faults lock sbom clean
 
 help: ## Muestra esta lista
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do \
@@ -34,17 +36,24 @@ assets: venv/.requirements-dev ## Hace de nuevo las imágenes del README con el 
 faults: venv/.requirements-dev ## Ejecuta las pruebas largas: matar procesos una y otra vez
 	@exec $(BIN)/python -m pytest -m slow tests/acceptance
 
+lock: venv/.requirements-dev ## Fija de nuevo cada paquete con sus sumas (make lock UPGRADE=--upgrade toma lo más nuevo)
+	$(LOCK) -o requirements.txt requirements.in
+	$(LOCK) -c requirements.txt -o requirements-dev.txt requirements-dev.in
+
+sbom: | venv/bin/python ## Escribe sbom.cdx.json: qué paquetes y archivos ajenos se distribuyen (CycloneDX)
+	$(BIN)/python deploy/sbom.py > sbom.cdx.json
+
 clean: ## Borra venv/ y lo que dejan las herramientas; los datos (var/, runs/, logs.txt) se quedan
 	rm -rf venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps say which requirements venv/ has; pip runs again only when a file has changed.
 venv/.requirements: requirements.txt | venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 venv/.requirements-dev: requirements-dev.txt venv/.requirements
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 venv/bin/python:
