@@ -110,19 +110,38 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def setting(variable: str, default: T, parse: Callable[[str], Any] = str) -> T:
+def setting(variable: str, default: T, parse: Callable[[str], Any] = str, *, file: str = "") -> T:
     """Declare a field of `Settings`: its environment variable, its default and its parser.
 
-    The parser raises ValueError with the sentence that says what is allowed.
+    The parser raises ValueError with the sentence that says what is allowed. `file` is the variable that names a file
+    with the value instead, as Docker and Kubernetes hand secrets over.
     """
-    return field(default=default, metadata={"variable": variable, "parse": parse})
+    return field(default=default, metadata={"variable": variable, "parse": parse, "file": file})
+
+
+def _given(variable: str, file: str, environ: Mapping[str, str]) -> str:
+    """Return what a variable says, or the file that another one names. Raises ConfigurationError."""
+    if not _is_set(file, environ):
+        return environ.get(variable, "").strip()
+    name = environ[file].strip()
+    if _is_set(variable, environ):
+        raise ConfigurationError(f"{variable} y {file}: solo puede darse uno de los dos")
+    try:
+        text = Path(name).read_text("utf-8").strip()
+    except FileNotFoundError:
+        raise ConfigurationError(f"{file}={name}: no existe ese archivo") from None
+    except (OSError, ValueError):  # no right to, a folder, no text: the error itself could quote the secret
+        raise ConfigurationError(f"{file}={name}: no se puede leer ese archivo") from None
+    if len(text.splitlines()) != 1:
+        raise ConfigurationError(f"{file}={name}: debe contener una sola línea")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be configured; `docs/configuration.md` is checked against this class."""
 
-    broker_url: str = setting("BROKER_URL", "redis://127.0.0.1:6379/0", _url)
+    broker_url: str = setting("BROKER_URL", "redis://127.0.0.1:6379/0", _url, file="BROKER_URL_FILE")
     broker_fsync: str = setting("BROKER_FSYNC", "no", _one_of("no", "always"))
     var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
     logs_dir: Path = setting("LOGS_DIR", Path(), Path)
@@ -136,7 +155,7 @@ class Settings:
     resend_limit: int = setting("MONITOR_RESEND_LIMIT", 10, _between(int, 1, 1_000))
     monitor_target: float = setting("MONITOR_TARGET", 0.99, _between(float, 0, 1))
     monitor_interval: float = setting("MONITOR_INTERVAL", 0.0, _duration(0.1, 3_600))
-    monitor_token: str = setting("MONITOR_TOKEN", "", _token)
+    monitor_token: str = setting("MONITOR_TOKEN", "", _token, file="MONITOR_TOKEN_FILE")
     monitor_allow_public: bool = setting("MONITOR_ALLOW_PUBLIC", False, _yes_or_no)
     traces_url: str = setting("MONITOR_TRACES_URL", "", _http)
     alert_webhook: str = setting("ALERT_WEBHOOK", "", _http)
@@ -157,13 +176,15 @@ class Settings:
         values: dict[str, Any] = {}
         for item in fields(cls):
             variable = item.metadata["variable"]
-            if text := environ.get(variable, "").strip():
+            text = _given(variable, item.metadata["file"], environ)
+            if text:
                 try:
                     values[item.name] = item.metadata["parse"](text)
                 except ValueError as exc:
                     secret = any(word in variable for word in ("TOKEN", "URL", "WEBHOOK"))
                     shown = "***" if secret else text
-                    raise ConfigurationError(f"{variable}={shown}: debe ser {exc}") from None
+                    where = variable if _is_set(variable, environ) else item.metadata["file"]
+                    raise ConfigurationError(f"{where}={shown}: debe ser {exc}") from None
         return cls(**values).checked()
 
     def checked(self) -> "Settings":
@@ -185,7 +206,9 @@ class Settings:
 
     def environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the environment from which a child process loads these very settings."""
-        return {**environ, **{item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self)}}
+        read = {item.metadata["file"] for item in fields(self)}  # what they held is passed on as it was read
+        kept = {name: value for name, value in environ.items() if name not in read}
+        return {**kept, **{item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self)}}
 
 
 def shut_out_others(environ: MutableMapping[str, str] = os.environ) -> None:
@@ -203,7 +226,12 @@ def shut_out_others(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 def is_configured(variable: str, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether a variable is set, even if to its default."""
+    """Tell whether a variable is set, even if to its default, or the one that names its file."""
+    return _is_set(variable, environ) or _is_set(f"{variable}_FILE", environ)
+
+
+def _is_set(variable: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether a variable holds anything."""
     return bool(environ.get(variable, "").strip())
 
 

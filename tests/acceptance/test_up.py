@@ -2,12 +2,14 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -265,6 +267,25 @@ def test_a_configured_broker_is_used_and_none_is_started(start_suite: Callable[.
     assert mine
     assert "broker" not in mine.processes
     wait_until(lambda: answered(other), timeout=20)
+
+
+def test_secrets_in_files_serve_every_process_and_stand_in_no_file_of_a_run(
+    start_suite: Callable[..., Suite], suite: Suite, tmp_path: Path
+) -> None:
+    board = suite.board()
+    assert board
+    token, address = "un-token-de-prueba-bastante-largo", board.broker_url.removesuffix("/0") + "/1"
+    (tmp_path / "token").write_text(f"{token}\n")
+    (tmp_path / "broker").write_text(f"{address}\n")
+    other = start_suite(MONITOR_TOKEN_FILE=str(tmp_path / "token"), BROKER_URL_FILE=str(tmp_path / "broker"))
+    assert requests.get(f"{other.url}/status", timeout=10).status_code == 401
+    loaded = other.run("load", "--threads", "2", "--requests", "2", "--pause", "0", "--out", str(tmp_path / "runs"))
+    assert loaded.returncode in (Exit.MET, Exit.INCONCLUSIVE), loaded.stdout + loaded.stderr
+    written = [path for folder in (tmp_path / "runs", other.logs_dir) for path in folder.rglob("*") if path.is_file()]
+    secrets = (token.encode(), address.encode(), str(urlsplit(address).password).encode())
+    told = [path for path in written if any(secret in path.read_bytes() for secret in secrets)]
+    assert told == [other.var_dir / "up.json"]  # the owner's only
+    assert stat.S_IMODE(told[0].stat().st_mode) == 0o600
 
 
 def test_celerys_variables_of_another_project_do_not_part_the_broker_from_the_store(

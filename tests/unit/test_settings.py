@@ -145,3 +145,50 @@ def test_variables_for_other_programs_are_shut_out_and_a_proxy_is_no_way_to_this
     shut_out_others(environ)
     direct = "a.example,localhost,127.0.0.1,::1"
     assert environ == {"PATH": "/bin", "NO_PROXY": direct, "no_proxy": direct}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name"),
+    [
+        ("MONITOR_TOKEN", "un-token-bastante-largo", "monitor_token"),
+        ("BROKER_URL", "redis://:secreto@h:1/2", "broker_url"),
+    ],
+)
+def test_a_secret_can_stand_in_a_file(tmp_path: Path, variable: str, value: str, name: str) -> None:
+    (path := tmp_path / "secret").write_text(value + "\r\n")
+    settings = Settings.load(environ := {f"{variable}_FILE": str(path), variable: "  "})
+    assert getattr(settings, name) == value
+    assert is_configured(variable, environ)
+    path.unlink()  # a child does not read it again
+    assert Settings.load(settings.environment(environ)) == settings
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "no existe ese archivo"),
+        (b"", "debe contener una sola línea"),  # an empty token would let everybody in
+        (b"\n \n", "debe contener una sola línea"),
+        (b"hunter2-hunter2-hunter2\nhunter2", "debe contener una sola línea"),
+        (b"hunter2\xff-hunter2-hunter2", "no se puede leer ese archivo"),
+        (b"hunter2", "debe ser un texto secreto de 16 caracteres"),
+    ],
+)
+def test_a_file_without_a_good_secret_is_one_sentence_that_does_not_show_it(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        Settings.load({"MONITOR_TOKEN_FILE": str(path)})
+    assert str(caught.value).startswith("MONITOR_TOKEN_FILE=")
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_folder_is_no_secret_and_a_secret_is_given_in_one_way(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no se puede leer ese archivo"):
+        Settings.load({"BROKER_URL_FILE": str(tmp_path)})
+    with pytest.raises(ConfigurationError, match=r"^BROKER_URL y BROKER_URL_FILE: solo puede darse uno de los dos$"):
+        Settings.load({"BROKER_URL": "redis://h:1/2", "BROKER_URL_FILE": "/x"})
