@@ -25,6 +25,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
+from comun import files
 from comun.clock import Clock
 from comun.errors import AccessDenied
 from comun.settings import Settings
@@ -57,7 +58,7 @@ class Recorder:
         if writes:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"records-{socket.gethostname()}-{os.getpid()}.jsonl"
-            self._file = path.open("a", encoding="utf-8", buffering=1)
+            self._file = files.open_text(path, "a", buffering=1)
 
     def add(self, record: Record) -> None:
         """Keep one record."""

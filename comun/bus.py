@@ -194,17 +194,23 @@ class Bus:
     def insist(self, action: Callable[[], T]) -> T:
         """Do `action`, again and again while it raises an error that time can mend (one with `retry_after`).
 
+        Each reason is said once, and that it is over: what stays wrong for a day does not fill the console.
+
         The message in hand stays unacknowledged meanwhile, so nothing is lost if the worker is killed. Each
         try counts as progress in the heartbeat: a worker that waits for a full disk is not a hung one.
         """
-        pause = 0.1
+        pause, said = 0.1, ""
         while True:
             try:
-                return action()
+                result = action()
+                if said:
+                    log.warning("Se pudo, tras insistir: %s", said)
+                return result
             except SuiteError as exc:
                 if exc.retry_after is None:
                     raise
-                log.warning("Se reintenta en %.1f s: %s", pause, exc)
+                if said != (said := str(exc)):
+                    log.warning("Se reintenta hasta que se pueda: %s", exc)
             self._retries += 1
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,10 +1,13 @@
 """One text file that the log manager appends to, as a resource that people may edit, rotate or delete meanwhile."""
 
 import errno
+import itertools
 import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
+
+from comun import files
 
 log = logging.getLogger(__name__)
 _NUMBER = 8  # bytes of each number in the side file: the block's length before it, its place in the file after it
@@ -40,10 +43,10 @@ class AppendedFile:
         edited): its lines so far are not expected in it any more. Raises OSError.
         """
         try:
-            found = self.path.stat()
+            found = files.stat_regular(self.path)
         except FileNotFoundError:
-            self.path.touch()
-            found = self.path.stat()
+            files.open_bytes(self.path, "ab").close()
+            found = files.stat_regular(self.path)
         if committed is None:
             return self._begin(), True
         same = (found.st_dev, found.st_ino) == (committed.device, committed.inode)
@@ -62,7 +65,7 @@ class AppendedFile:
         data = block.encode()
         result = committed._replace(length=committed.length + len(data), lines=committed.lines + block.count("\n"))
         self._keep_block(data, committed.length)
-        with self.path.open("ab", buffering=0) as file:
+        with files.open_bytes(self.path, "ab", buffering=0) as file:
             found = os.fstat(file.fileno())
             if (found.st_dev, found.st_ino, found.st_size) != (committed.device, committed.inode, committed.length):
                 raise self._interfered()
@@ -76,7 +79,7 @@ class AppendedFile:
     def _begin(self) -> Committed:
         """Take the file as it is for somebody's; ours starts after it, on a line of its own."""
         self._block.unlink(missing_ok=True)  # it was meant for another file
-        with self.path.open("ab") as file:
+        with files.open_bytes(self.path, "ab") as file:
             found = os.fstat(file.fileno())
             size = found.st_size
             if size and not self._ends_a_line(size):
@@ -84,7 +87,7 @@ class AppendedFile:
         return Committed(found.st_dev, found.st_ino, size, size, 0)
 
     def _ends_a_line(self, length: int) -> bool:
-        with self.path.open("rb") as file:
+        with files.open_bytes(self.path, "rb") as file:
             file.seek(max(length - 1, 0))
             return length == 0 or file.read(1) == b"\n"
 
@@ -92,12 +95,11 @@ class AppendedFile:
         return OSError(errno.EAGAIN, "alguien ha cambiado el archivo en este momento", str(self.path))
 
     def _cut(self, length: int) -> None:
-        with self.path.open("rb+") as file:
+        with files.open_bytes(self.path, "rb+") as file:
             file.seek(length)
             tail = file.read()
             if not self._is_ours(tail, length):
-                aside = self._free_name()
-                aside.write_bytes(tail)
+                aside = self._keep_aside(tail)
                 log.warning("file=%s foreign_bytes=%d kept_in=%s", self.path, len(tail), aside)
             file.truncate(length)
             os.fsync(file.fileno())
@@ -105,24 +107,39 @@ class AppendedFile:
     def _keep_block(self, data: bytes, place: int) -> None:
         kept = len(data).to_bytes(_NUMBER, "big") + data + place.to_bytes(_NUMBER, "big")
         # Overwritten in place: ext4 flushes a file that is truncated and rewritten each time it is closed.
-        file = os.open(self._block, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         try:
-            if os.write(file, kept) < len(kept):
+            file = files.open_bytes(self._block, "rb+", buffering=0)
+        except FileNotFoundError:
+            file = files.open_bytes(self._block, "xb", buffering=0)
+        with file:
+            if os.fstat(file.fileno()).st_nlink > 1:
+                raise OSError(errno.EMLINK, "es también otro archivo (un enlace duro)", str(self._block))
+            if file.write(kept) < len(kept):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._block))
-        finally:
-            os.close(file)
 
     def _is_ours(self, tail: bytes, place: int) -> bool:
         try:
-            kept = self._block.read_bytes()
+            kept = files.read_bytes(self._block)
         except FileNotFoundError:
             return False
         end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
         meant_for = int.from_bytes(kept[end : end + _NUMBER], "big")
         return meant_for == place and kept[_NUMBER:end].startswith(tail)
 
-    def _free_name(self) -> Path:
-        number = 1
-        while (name := self.path.with_name(f"{self.path.name}.ajeno-{number}")).exists():
-            number += 1
-        return name
+    def _keep_aside(self, tail: bytes) -> Path:
+        """Write what is somebody's into a file of its own; on a full disk no part of it stays."""
+        for number in itertools.count(1):
+            aside = self.path.with_name(f"{self.path.name}.ajeno-{number}")
+            try:
+                file = files.open_bytes(aside, "xb", buffering=0)
+            except FileExistsError:
+                continue
+            try:
+                with file:
+                    while tail:
+                        tail = tail[file.write(tail) :]
+            except BaseException:
+                aside.unlink()
+                raise
+            break
+        return aside

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from comun import files as own
 from comun.errors import FilesUnavailable
 from comun.ids import to_bytes
 from comun.messages import Check, Hop
@@ -71,6 +72,7 @@ class Ledger:
     """
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._path = directory / "ledger.sqlite3"
         self._files = {name: AppendedFile(directory / name) for name in (LOGS, ANSWERS)}
         self._db: sqlite3.Connection | None = None
@@ -114,6 +116,7 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, dict[str, Committed]]]:
         with self._thread_lock, _translated():
+            own.check_directory(self._directory, shared=True)
             db = self._db = self._still_there() or self._open()
             try:
                 yield db, self._begin(db)
@@ -147,17 +150,18 @@ class Ledger:
 
     def _still_there(self) -> sqlite3.Connection | None:
         """Return the open database unless somebody deleted or replaced it: SQLite would write on, for nobody."""
-        if self._db is not None and not (self._path.exists() and self._path.stat().st_ino == self._inode):
+        if self._db is not None and not (self._path.exists() and own.stat_regular(self._path).st_ino == self._inode):
             log.warning("file=%s changed=deleted or replaced: going on with the one in its place", self._path)
             self.close()
         return self._db
 
     def _open(self) -> sqlite3.Connection:
+        own.open_bytes(self._path, "ab").close()  # SQLite gives its other files the permissions of this one
         db = sqlite3.connect(self._path, timeout=LOCK_WAIT, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # process crashes are survived; decision 0006 on power cuts
         _prepare(db)
-        self._inode = self._path.stat().st_ino
+        self._inode = own.stat_regular(self._path).st_ino
         return db
 
 
@@ -196,5 +200,7 @@ def _parameters(row: Row, line: int | None) -> tuple[object, ...]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as exc:
+    except OSError as exc:
+        raise FilesUnavailable(f"no se puede escribir: {own.in_words(exc)}") from exc
+    except sqlite3.Error as exc:
         raise FilesUnavailable(f"no se puede escribir: {exc}") from exc

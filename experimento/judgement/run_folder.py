@@ -1,6 +1,5 @@
 """All that a run left behind, read back from its folder: what every report and comparison rests on."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from comun.errors import SuiteError
 from experimento.workload import records, trails
-from experimento.workload.records import Record, UnreadableRun
+from experimento.workload.records import Record
 from experimento.workload.trails import Trail
 
 RECONCILIATION = "reconciliation.json"  # what `load` found when it reconciled the run's checks
@@ -38,12 +37,7 @@ class Run:
 def read(path: Path) -> Run:
     """Read a run's folder, all its record files merged. Raises UnreadableRun."""
     folder = records.find_folder(path)
-    try:
-        reconciliation = json.loads((folder / RECONCILIATION).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        reconciliation = None
-    except ValueError as exc:
-        raise UnreadableRun(f"{folder / RECONCILIATION}: no es JSON ({exc})") from exc
+    reconciliation = records.read_document(folder / RECONCILIATION)
     return Run(folder.name, records.read(folder), trails.read(folder), reconciliation, records.read_plan(folder))
 
 

@@ -3,8 +3,8 @@
 import itertools
 import operator
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from experimento.reconciliation.findings import Witness
 from experimento.reconciliation.id_columns import Ids
 from experimento.reconciliation.log_lines import Bytes, Lines, Statuses, parse, parse_answers
 from experimento.reconciliation.text_file import Mark, TextFile
-from experimento.workload.trails import LEDGER, LedgerUnreadable
+from experimento.workload.trails import open_ledger
 
 # What stands in an older generation of a file is not expected in it; version 0 marked such rows themselves.
 _GENERATION = "ifnull((SELECT generation FROM files WHERE name = '{0.value}'), 0)"
@@ -52,7 +52,7 @@ def _look_once(directory: Path, pending: Ids, known: list[object] | None) -> Evi
     with ExitStack() as stack:
         logs = TextFile(directory / Witness.LOGS.value, stack)
         answers = TextFile(directory / Witness.ANSWERS.value, stack)
-        with _ledger(directory) as db:
+        with open_ledger(directory) as db:
             marks = {name: Mark(*mark) for name, *mark in db.execute(_MARKS)}
             odd: list[object] = [file.hold_against(marks.get(file.name, Mark())) for file in (logs, answers)]
             if any(odd) and odd != known:
@@ -72,22 +72,6 @@ def _look_once(directory: Path, pending: Ids, known: list[object] | None) -> Evi
             first_answer=answers.first_number(),
             notes=tuple(file.note for file in (logs, answers) if file.note),
         )
-
-
-@contextmanager
-def _ledger(directory: Path) -> Iterator[sqlite3.Connection]:
-    """Open the ledger in one read transaction; it changes nothing and hinders no writer."""
-    path = (directory / LEDGER).resolve()
-    if not path.exists():
-        raise LedgerUnreadable(
-            f"No hay {LEDGER} en {path.parent}: indique con --logs-dir la carpeta del log manager, o LOGS_DIR."
-        )
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)) as db:
-            db.execute("BEGIN")
-            yield db
-    except (sqlite3.Error, TypeError, ValueError) as exc:  # the last two: columns of other types than ours
-        raise LedgerUnreadable(f"{path}: no se puede leer el libro de registro ({exc})") from exc
 
 
 def _rows(db: sqlite3.Connection, version: int) -> Rows:

@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from comun import files
 from experimento.reconciliation.log_lines import Bytes
+from experimento.workload.trails import LedgerUnreadable
 
 PIECE = 4 << 20  # bytes read at once: bounds the memory and stays near the processor
 _NUMBER = 8  # bytes of each number in the side file: the batch's length before it, its place in the file after it
@@ -25,11 +27,16 @@ class Mark(NamedTuple):
 
 
 class TextFile:
-    """The file opened now, against a `mark` read from the ledger afterwards."""
+    """The file opened now, against a `mark` read from the ledger afterwards. Raises LedgerUnreadable."""
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
         self.name, self._side = path.name, path.with_name(f"{path.name}.block")
-        self._file: IO[bytes] | None = stack.enter_context(path.open("rb")) if path.exists() else None
+        try:
+            self._file: BinaryIO | None = stack.enter_context(files.open_bytes(path, "rb"))
+        except FileNotFoundError:
+            self._file = None
+        except OSError as exc:
+            raise LedgerUnreadable(f"No se puede leer {files.in_words(exc)}.") from exc
         self.mark, self._size, self._foreign, self._is_another = Mark(), 0, 0, False
 
     def hold_against(self, mark: Mark) -> tuple[object, ...]:
@@ -87,8 +94,8 @@ class TextFile:
     def _is_being_appended(self) -> bool:
         """Tell whether what follows the committed length is the batch that the log manager is about to commit there."""
         try:
-            kept = self._side.read_bytes()
-        except FileNotFoundError:
+            kept = files.read_bytes(self._side)
+        except OSError:
             return False
         end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
         if int.from_bytes(kept[end : end + _NUMBER], "big") != self.mark.length:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from comun import files
 from comun.errors import SuiteError
-from experimento.supervision.running import write_private
 
 OLDEST = (6, 2)  # appendonly files with timestamps and the commands that the store uses
 WAYS_OUT = """No hay ningún broker con el que empezar. Cualquiera de estas cosas lo arregla:
@@ -82,10 +82,10 @@ def prepare(var_dir: Path, port: int | None = None, *, fsync: str = "no") -> Bro
     if port is None:
         port = known.port if known.port and port_is_free(known.port) else _free_port()
     password = known.password or secrets.token_hex(24)
-    write_private(identity, json.dumps({"port": port, "password": password}))
+    files.replace(identity, json.dumps({"port": port, "password": password}))
     configuration = var_dir / "broker.conf"
     directory = json.dumps(str(data), ensure_ascii=False)  # the server's quoting is that of a JSON string
-    write_private(configuration, CONFIGURATION.format(port=port, password=password, directory=directory, fsync=fsync))
+    files.replace(configuration, CONFIGURATION.format(port=port, password=password, directory=directory, fsync=fsync))
     return Broker(binary, configuration, port, password)
 
 
@@ -117,7 +117,7 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 def _known(identity: Path) -> _Identity:
     """Return what is remembered; what is no port and no password would be more than that in the configuration."""
     try:
-        known = json.loads(identity.read_text())
+        known = json.loads(files.read_text(identity))
         port, password = known["port"], known["password"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return _Identity()

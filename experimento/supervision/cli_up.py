@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from comun import files
 from comun.errors import SuiteError
 from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
@@ -156,16 +157,13 @@ def _writable(directory: Path, variable: str) -> Path:
     """Return the directory as an absolute path after writing to it: permissions alone do not tell (full, read-only)."""
     path = directory.resolve()
     try:
-        path.mkdir(mode=0o700 if variable == "VAR_DIR" else 0o777, parents=True, exist_ok=True)
-        found = path.stat()
-        if variable == "VAR_DIR" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-            raise SuiteError(
-                f"VAR_DIR={path}: debe ser un directorio de este usuario en el que nadie más pueda escribir "
-                "(chmod go-w), porque guarda la contraseña del broker."
-            )
+        path.mkdir(mode=files.OWN_DIRECTORY, parents=True, exist_ok=True)
+        files.check_directory(path, shared=variable == "LOGS_DIR")
         with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"\n")
             os.fsync(file.fileno())
+    except files.NotOwned as exc:
+        raise SuiteError(f"{variable}={path}: {exc.strerror}.") from exc
     except OSError as exc:
         raise SuiteError(f"No se puede escribir en {variable}={path}: {_reason(exc)}.") from exc
     return path

@@ -2,12 +2,12 @@
 
 import json
 import os
-import stat
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from comun import files
 from comun.errors import SuiteError
 from comun.settings import Settings
 
@@ -45,22 +45,31 @@ def find(settings: Settings) -> Running:
 def supervised(var_dir: Path) -> Running | None:
     """Return the suite that a supervisor keeps up in this directory, or None.
 
-    Raises SuiteError when it belongs to another user.
+    Raises SuiteError when it belongs to another user or cannot be read.
     """
     try:
-        known = json.loads(_board(var_dir).read_text())
+        text = files.read_bytes(_board(var_dir)).decode(errors="replace")
         lock = take_lock(var_dir)
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise SuiteError(f"No se puede leer {_board(var_dir)}: {exc.strerror}") from exc
+        raise SuiteError(f"No se puede leer {files.in_words(exc)}") from exc
     if lock is not None:  # nobody holds it: the file is what a killed supervisor left behind
         os.close(lock)
-    if lock is not None or not is_alive(known["pid"]):
         return None
-    known["logs_dir"] = Path(known["logs_dir"])
-    known["processes"] = {name: Process(**values) for name, values in known["processes"].items()}
-    return Running(**known)
+    running = _decode(_board(var_dir), text)
+    return running if is_alive(running.pid or 0) else None
+
+
+def _decode(path: Path, text: str) -> Running:
+    try:
+        known = json.loads(text)
+        known["pid"] = int(known["pid"])
+        known["logs_dir"] = Path(known["logs_dir"])
+        known["processes"] = {name: Process(**values) for name, values in known["processes"].items()}
+        return Running(**known)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
+        raise SuiteError(f"{path}: no dice qué está en marcha") from exc
 
 
 def is_alive(pid: int) -> bool:
@@ -78,22 +87,12 @@ def publish(var_dir: Path, running: Running) -> None:
     """Write the file in one step, for its owner only: the broker's address has the password in it."""
     values = asdict(running) | {"logs_dir": str(running.logs_dir)}
     values["processes"] = {name: process._asdict() for name, process in running.processes.items()}
-    write_private(_board(var_dir), json.dumps(values, indent=1))
+    files.replace(_board(var_dir), json.dumps(values, indent=1))
 
 
 def withdraw(var_dir: Path) -> None:
     """Remove the file."""
     _board(var_dir).unlink(missing_ok=True)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step with one that only its owner can read."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def take_lock(var_dir: Path) -> int | None:

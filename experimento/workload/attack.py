@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from comun import files
 from comun.clock import Clock
 from experimento.judgement.sequential import InOrder, SequentialTest
 from experimento.judgement.wording import count, duration, percent
@@ -48,7 +49,7 @@ def attack(
     live = Live(started)
     judged = None if test is None else InOrder(test)
     with (
-        (folder / records.RECORDS).open("w", encoding="utf-8") as file,
+        files.open_text(folder / records.RECORDS, "x") as file,
         Interrupt() as interrupt,
         Bar(console, "Carga", planned) as bar,
     ):

@@ -9,6 +9,7 @@ import click
 from rich import box
 from rich.table import Table
 
+from comun import files
 from experimento.exits import Exit
 from experimento.judgement.wording import HEADLINES, STAGE_TITLES, count, duration, percent
 from experimento.workload.capacity import Capacity, Probe
@@ -56,7 +57,7 @@ class Prober:
     def _carry_out(self, load: int, name: str) -> Done:
         run = self._make(load)
         folder = self._folder / name
-        folder.mkdir()
+        folder.mkdir(files.OWN_DIRECTORY)
         done = run.carry_out(folder)
         click.echo(f"  {_outcome(done)}: {_figures(done)}")
         if done.exit in (Exit.INTERRUPTED, Exit.BROKEN):

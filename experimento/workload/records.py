@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
+from comun import files
 from comun.errors import ConfigurationError, SuiteError
 
 RUNS = Path("runs")  # where the folders go unless one says otherwise
@@ -73,16 +74,16 @@ def read(run: Path) -> list[Record]:
 
     A last line without its end, which a killed writer leaves, is ignored. Raises UnreadableRun.
     """
-    files = sorted(run.glob("records*.jsonl"))
-    if not files:
+    paths = sorted(run.glob("records*.jsonl"))
+    if not paths:
         raise UnreadableRun(f"{run}: no hay ningún archivo records*.jsonl")
-    merged = [record for path in files for record in _read_file(path)]
+    merged = [record for path in paths for record in _read_file(path)]
     return sorted(merged, key=lambda record: record.intended)
 
 
 def _read_file(path: Path) -> list[Record]:
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+    for number, line in enumerate(_read_text(path).splitlines(keepends=True), 1):
         if not line.endswith("\n"):
             break
         try:
@@ -103,7 +104,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
     while True:
         run = out / (stem if number == 1 else f"{stem}-{number}")
         try:
-            run.mkdir(parents=True)
+            run.mkdir(files.OWN_DIRECTORY, parents=True)
             break
         except FileExistsError:
             if not run.is_dir():
@@ -121,14 +122,17 @@ def _point_at(run: Path) -> None:
     try:
         fresh.symlink_to(run.name, target_is_directory=True)
     except OSError:
-        fresh.write_text(run.name + "\n", encoding="utf-8")
+        files.replace(fresh, run.name + "\n")
     fresh.replace(run.with_name("latest"))
 
 
 def find_folder(path: Path) -> Path:
     """Return the run's folder, following a `latest` that is a file. Raises UnreadableRun."""
-    if path.is_file() and path.name == "latest":
-        path = path.parent / path.read_text(encoding="utf-8").strip()
+    if path.name == "latest" and (path.is_symlink() or path.is_file()):
+        name = str(path.readlink()) if path.is_symlink() else _read_text(path).strip()
+        if Path(name).name != name:
+            raise UnreadableRun(f"{path}: no señala ninguna carpeta que esté a su lado")
+        path = path.parent / name
     if not path.is_dir():
         raise UnreadableRun(f"{path}: no existe esa carpeta de ejecución")
     return path.resolve()
@@ -136,15 +140,29 @@ def find_folder(path: Path) -> Path:
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """Write one of the run's files of JSON."""
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    files.replace(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_document(path: Path) -> dict[str, Any] | None:
+    """Read one of the run's files of JSON; None if there is none. Raises UnreadableRun."""
+    try:
+        document: dict[str, Any] = json.loads(_read_text(path))
+    except FileNotFoundError:
+        return None
+    except ValueError as exc:
+        raise UnreadableRun(f"{path}: no es JSON ({exc})") from exc
+    return document
 
 
 def read_plan(run: Path) -> dict[str, Any]:
     """Read what is known of the run besides its records; empty for a run of Locust alone. Raises UnreadableRun."""
+    return read_document(run / PLAN) or {}
+
+
+def _read_text(path: Path) -> str:
     try:
-        plan: dict[str, Any] = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        return files.read_text(path)
     except FileNotFoundError:
-        return {}
-    except ValueError as exc:
-        raise UnreadableRun(f"{run / PLAN}: no es JSON ({exc})") from exc
-    return plan
+        raise
+    except OSError as exc:
+        raise UnreadableRun(f"No se puede leer {files.in_words(exc)}.") from exc

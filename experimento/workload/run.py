@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from comun import files
 from comun.errors import StoreUnavailable
 from comun.settings import Settings
 from experimento.exits import Exit
@@ -153,7 +154,7 @@ def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
     wanted = requirements or [r for r in usual() if run.reconciled or r.kind is not Kind.COUNT]
     summary = summarize(run, wanted)
     records.write_document(folder / run_folder.SUMMARY, summary)
-    (folder / "report.html").write_text(report.render(summary, "html"), encoding="utf-8")
+    files.replace(folder / "report.html", report.render(summary, "html"))
     return summary
 
 

@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from comun import files
 from comun.errors import SuiteError
 from comun.ids import from_bytes, requested_at, to_bytes
 
@@ -31,40 +32,55 @@ class Trail(NamedTuple):
         return known if len(known) == len(self.times) else None
 
 
+@contextmanager
+def open_ledger(logs_dir: Path) -> Iterator[sqlite3.Connection]:
+    """Open the ledger in one read transaction; it changes nothing and hinders no writer. Raises LedgerUnreadable."""
+    path = logs_dir.resolve() / LEDGER
+    try:
+        files.stat_regular(path)
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)) as db:
+            db.execute("BEGIN")
+            yield db
+    except FileNotFoundError:
+        raise LedgerUnreadable(
+            f"No hay {LEDGER} en {path.parent}: indique con --logs-dir la carpeta del log manager, o LOGS_DIR."
+        ) from None
+    except OSError as exc:
+        raise LedgerUnreadable(f"No se puede leer {files.in_words(exc)}.") from exc
+    except (sqlite3.Error, TypeError, ValueError) as exc:  # the last two: columns of other types than ours
+        raise LedgerUnreadable(f"{path}: no se puede leer el libro de registro ({exc})") from exc
+
+
 def from_ledger(logs_dir: Path, ids: Collection[str]) -> dict[str, Trail]:
     """Read what the ledger knows of these ids; the others are left out. Raises LedgerUnreadable."""
-    path = (logs_dir / LEDGER).resolve()
     if not ids:
         return {}
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as ledger:
-            rows = ledger.execute(
-                "SELECT id, status, t2, t3, t4, t5 FROM checks WHERE id BETWEEN ? AND ?",
-                (to_bytes(min(ids)), to_bytes(max(ids))),  # ids sort by time: a run is one stretch of the table
-            )
-            wanted = set(ids)
-            found = ((from_bytes(raw), status, times) for raw, status, *times in rows)
-            return {
-                check_id: Trail(status, (requested_at(check_id), *times))
-                for check_id, status, times in found
-                if check_id in wanted
-            }
-    except sqlite3.Error as exc:
-        raise LedgerUnreadable(f"{path}: no se puede leer el libro de registro ({exc})") from exc
+    with open_ledger(logs_dir) as ledger:
+        rows = ledger.execute(
+            "SELECT id, status, t2, t3, t4, t5 FROM checks WHERE id BETWEEN ? AND ?",
+            (to_bytes(min(ids)), to_bytes(max(ids))),  # ids sort by time: a run is one stretch of the table
+        )
+        wanted = set(ids)
+        found = ((from_bytes(raw), status, times) for raw, status, *times in rows)
+        return {
+            check_id: Trail(status, (requested_at(check_id), *times))
+            for check_id, status, times in found
+            if check_id in wanted
+        }
 
 
 def write(run: Path, trails: Mapping[str, Trail]) -> None:
     """Keep the trails in the run's folder."""
-    with (run / TRAILS).open("w", encoding="utf-8") as file:
-        for check_id, (status, times) in trails.items():
-            file.write(json.dumps({"id": check_id, "status": status, "trail": times}) + "\n")
+    lines = (
+        json.dumps({"id": check_id, "status": status, "trail": times}) for check_id, (status, times) in trails.items()
+    )
+    files.replace(run / TRAILS, "".join(f"{line}\n" for line in lines))
 
 
 def read(run: Path) -> dict[str, Trail]:
     """Read them back; a run that was not reconciled has none."""
     try:
-        with (run / TRAILS).open(encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file]
+        lines = [json.loads(line) for line in files.read_text(run / TRAILS).splitlines()]
     except FileNotFoundError:
         return {}
     return {line["id"]: Trail(line["status"], tuple(line["trail"])) for line in lines}

@@ -235,14 +235,16 @@ def test_a_directory_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path
     assert refused.stderr == f"No se puede escribir en {variable}={tmp_path / 'file'}: no es un directorio.\n"
 
 
-def test_a_var_dir_that_others_may_write_to_is_one_clear_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("variable", ["VAR_DIR", "LOGS_DIR"])
+def test_a_directory_that_others_may_write_to_is_one_clear_sentence(tmp_path: Path, variable: str) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    refused = run_alone("up", "--port", str(free_port()), VAR_DIR=str(shared), LOGS_DIR=str(tmp_path))
+    directories = {"VAR_DIR": str(tmp_path), "LOGS_DIR": str(tmp_path)} | {variable: str(shared)}
+    refused = run_alone("up", "--port", str(free_port()), **directories)
     assert refused.returncode == Exit.UNAVAILABLE
     assert refused.stderr.count("\n") == 1
-    assert refused.stderr.startswith(f"VAR_DIR={shared}: debe ser un directorio de este usuario")
+    assert refused.stderr.startswith(f"{variable}={shared}: debe ser un directorio de este usuario")
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:

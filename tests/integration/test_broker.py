@@ -1,8 +1,9 @@
 import json
+import os
 import re
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,6 +113,18 @@ def test_what_is_no_password_does_not_get_into_the_configuration(
     again = prepare(tmp_path / "broker-var")
     assert re.fullmatch("[0-9a-f]{48}", again.password)
     assert again.configuration.read_text().count("\nport ") == 1
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to(path.parent / "theirs"), os.mkfifo])
+def test_an_identity_that_is_no_file_is_not_read_but_replaced(
+    broker: Broker, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    identity = tmp_path / "broker-var" / "broker.json"
+    identity.rename(identity.with_name("theirs"))
+    make(identity)
+    assert prepare(tmp_path / "broker-var").password != broker.password
+    assert json.loads(identity.with_name("theirs").read_text())["password"] == broker.password
+    assert not identity.is_symlink() and identity.is_file()
 
 
 def test_a_server_on_the_path_goes_before_the_wheels(path: Path) -> None:

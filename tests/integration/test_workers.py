@@ -1,6 +1,7 @@
 """The four real workers and the real API over a real broker: from a request to its lines in both files."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 
+from comun import heartbeat, store
 from comun.bus import Bus
 from comun.dead_letters import DeadLetters
 from comun.outbox import Outbox
@@ -24,7 +26,7 @@ from receptor_de_callcenter.availability import bernoulli
 from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
 from tests.helpers_ledger import FILES, read_lines
-from tests.helpers_workers import APPS, workers
+from tests.helpers_workers import APPS, alive, workers
 
 LOGS, ANSWERS = FILES
 STAMP = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\]"
@@ -192,6 +194,29 @@ def test_a_log_manager_without_a_place_to_write_says_so_and_goes_on_when_there_i
         wait_until(lambda: suite.outbox.size() == 0, timeout=60)
     assert len(read_lines(place / LOGS)) == 5
     assert len(read_lines(place / ANSWERS)) == 1
+
+
+def test_a_fifo_in_place_of_the_log_is_said_once_and_the_log_manager_lives_on_until_it_is_mended(suite: Suite) -> None:
+    os.mkfifo(suite.directory / LOGS)
+    console = suite.directory / "logs-0.txt"
+    with workers(suite.settings, *APPS, output=suite.directory):
+        pids = alive(suite.settings)
+        ids = [suite.get("/status")["id"] for _ in range(3)]
+        wait_until(lambda: "no es un archivo normal" in console.read_text(), timeout=30)
+        tries = _progress(suite, "logs")
+        wait_until(lambda: _progress(suite, "logs") >= tries + 3, timeout=30)  # what the supervisor looks at
+        assert console.read_text().count("no es un archivo normal") == 1
+        assert all(suite.outbox.holds(check_id) for check_id in ids)
+        (suite.directory / LOGS).unlink()
+        wait_until(lambda: suite.outbox.size() == 0, timeout=60)
+        assert alive(suite.settings) == pids
+    assert len(set(suite.lines(LOGS))) == len(suite.lines(LOGS)) == 15
+    assert len(suite.lines(ANSWERS)) == 3
+
+
+def _progress(suite: Suite, role: str) -> int:
+    beats = heartbeat.known(store.connect(suite.settings.broker_url)).values()
+    return sum(beat["done"] for beat in beats if beat["role"] == role)
 
 
 @pytest.mark.parametrize("setting", ["min-replicas-to-write", "maxmemory"])

@@ -1,4 +1,6 @@
 import json
+import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -86,3 +88,37 @@ def test_the_plan_comes_back_and_its_absence_is_no_error(tmp_path: Path) -> None
 def test_lateness_and_latency_count_from_the_intended_time() -> None:
     assert (RECORD.lateness, RECORD.latency) == (10, 200)
     assert (FAILED.lateness, FAILED.latency) == (0, 200)
+
+
+def test_the_files_of_a_run_are_made_without_following_a_link(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "run.json").symlink_to(tmp_path / "theirs")
+    records.write_document(tmp_path / "run.json", {"url": "x"})
+    assert records.read_plan(tmp_path) == {"url": "x"}
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to(path.parent / "theirs"), os.mkfifo])
+def test_what_is_no_file_is_not_read_as_a_runs(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    save(tmp_path / "theirs", RECORD)
+    make(tmp_path / "records.jsonl")
+    with pytest.raises(UnreadableRun, match=r"No se puede leer .*records.jsonl: (es un enlace|no es un archivo)"):
+        records.read(tmp_path)
+    make(tmp_path / "run.json")
+    with pytest.raises(UnreadableRun, match=r"No se puede leer .*run.json"):
+        records.read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_latest_points_at_its_neighbours_only(tmp_path: Path, is_link: bool) -> None:
+    out = tmp_path / "runs"
+    run = records.make_folder(out, "load", NOW)
+    assert records.find_folder(out / "latest") == run.resolve()
+    (tmp_path / "elsewhere").mkdir()
+    (out / "latest").unlink()
+    if is_link:
+        (out / "latest").symlink_to(tmp_path / "elsewhere")
+    else:
+        (out / "latest").write_text("../elsewhere\n")
+    with pytest.raises(UnreadableRun, match="no señala ninguna carpeta que esté a su lado"):
+        records.find_folder(out / "latest")

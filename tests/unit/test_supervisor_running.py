@@ -2,8 +2,12 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from comun.errors import SuiteError
 from comun.settings import Settings
 from experimento.supervision.running import Process, Running, find, publish, supervised, take_lock, withdraw
 
@@ -64,3 +68,25 @@ def test_the_lock_is_held_until_the_last_child_is_gone(tmp_path: Path) -> None:
     assert take_lock(tmp_path) is None
     child.communicate(b"\n")
     assert take_lock(tmp_path) is not None
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to(path.parent / "theirs"), os.mkfifo])
+def test_what_is_no_file_is_not_believed_to_say_what_runs(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    take_lock(tmp_path)
+    publish(tmp_path, HERE)
+    (tmp_path / "up.json").rename(tmp_path / "theirs")
+    make(tmp_path / "up.json")
+    with pytest.raises(SuiteError, match=r"No se puede leer .*up.json: (es un enlace|no es un archivo normal)"):
+        supervised(tmp_path)
+    theirs = (tmp_path / "theirs").read_bytes()
+    publish(tmp_path, HERE)  # takes its place
+    assert supervised(tmp_path) == HERE
+    assert (tmp_path / "theirs").read_bytes() == theirs
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\udcff", '{"pid": "1"}', "[" * 100_000])
+def test_what_is_no_description_of_a_suite_is_one_clear_sentence(tmp_path: Path, text: str) -> None:
+    take_lock(tmp_path)
+    (tmp_path / "up.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(SuiteError, match=r"up\.json: no dice qué está en marcha"):
+        supervised(tmp_path)

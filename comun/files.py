@@ -1,0 +1,111 @@
+"""The suite's own files: regular ones only, never reached by a link, made for their user alone."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+OWN_FILE, OWN_DIRECTORY = 0o600, 0o700  # permissions of what is made
+_OTHERS, _GROUP = 0o002, 0o020  # who may write
+_NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # follow a link, or wait for a FIFO's other end
+_IN_WORDS = {
+    errno.ELOOP: "es un enlace, y los enlaces no se siguen",
+    errno.EISDIR: "es un directorio y debería ser un archivo",
+    errno.ENXIO: "no es un archivo normal",  # a socket, or a FIFO that nobody reads
+}
+
+
+class NotOwned(OSError):
+    """Raised when others may change what is in a directory: they could put anything in a file's place."""
+
+
+def open_bytes(path: Path, mode: str, *, buffering: int = -1) -> BinaryIO:
+    """Open a regular file as `open` does with a mode of bytes (`rb`, `ab`, `xb`, …).
+
+    Raises OSError, for a link and for what is no file with a sentence as its `strerror`; never waits.
+    """
+    return open(path, mode, buffering, opener=_opener)  # type: ignore[return-value]
+
+
+def open_text(path: Path, mode: str, *, buffering: int = -1) -> TextIO:
+    """Open a regular file of UTF-8 in the same way with a mode of texts (`a`, `x`)."""
+    return open(path, mode, buffering, encoding="utf-8", opener=_opener)  # type: ignore[return-value]
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a regular file. Raises OSError as `open_bytes` does."""
+    with open_bytes(path, "rb") as file:
+        return file.read()
+
+
+def read_text(path: Path) -> str:
+    """Read a regular file of UTF-8. Raises OSError as `open_bytes` does, and UnicodeDecodeError."""
+    return read_bytes(path).decode()
+
+
+def replace(path: Path, text: str) -> None:
+    """Put a file with this text in the place of whatever has that name, in one step. Raises OSError."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        with open_bytes(fresh, "xb") as file:
+            file.write(text.encode())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def stat_regular(path: Path) -> os.stat_result:
+    """Return what is known of a regular file. Raises OSError as `open_bytes` does."""
+    found = path.lstat()
+    _refuse_unless_regular(path, found)
+    return found
+
+
+def check_directory(path: Path, *, shared: bool = False) -> None:
+    """Raise NotOwned, with a sentence, unless the directory is this user's and nobody else may write to it.
+
+    `shared`: its group may, and it may be root's. Raises OSError if there is no such directory.
+    """
+    found = path.stat()
+    if not hasattr(os, "getuid"):
+        return  # Windows has neither owners by number nor these permissions
+    owners = {os.getuid(), 0} if shared else {os.getuid()}
+    if found.st_uid not in owners or found.st_mode & (_OTHERS if shared else _OTHERS | _GROUP):
+        whom = "o de root, en el que no pueda escribir cualquiera" if shared else "en el que nadie más pueda escribir"
+        remedy = "chmod o-w" if shared else "chmod go-w"
+        raise NotOwned(errno.EPERM, f"debe ser un directorio de este usuario {whom} ({remedy})", str(path))
+
+
+def in_words(exc: OSError) -> str:
+    """Say of which file an error is, and what is wrong with it."""
+    return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror or str(exc)
+
+
+def _opener(path: str, flags: int) -> int:
+    if not hasattr(os, "O_NOFOLLOW"):  # Windows
+        _refuse_link(Path(path))
+    try:
+        descriptor = os.open(path, flags | _NEVER, OWN_FILE)
+    except OSError as exc:
+        raise OSError(exc.errno, _IN_WORDS.get(exc.errno or 0, exc.strerror), str(path)) from exc
+    try:
+        _refuse_unless_regular(Path(path), os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, _IN_WORDS[errno.ELOOP], str(path))
+
+
+def _refuse_unless_regular(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISREG(found.st_mode):
+        return
+    kind = errno.ELOOP if stat.S_ISLNK(found.st_mode) else errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.ENXIO
+    raise OSError(kind, _IN_WORDS[kind], str(path))
