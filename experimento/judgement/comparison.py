@@ -9,13 +9,11 @@ from math import inf, isfinite, sqrt
 
 import numpy as np
 
-from experimento.judgement.intervals import Flags, Floats, Interval, design_effect, exact, is_clustered
+from experimento.judgement.intervals import LEAST_WORTH, Flags, Floats, Interval, design_effect, exact, is_clustered
 from experimento.judgement.measures import Measures
 from experimento.workload.latency import PERCENTILES, percentile
 
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
-
-LEAST_WORTH = 30  # independent requests; of fewer no interval is claimed, the approximations do not hold
 
 RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
 

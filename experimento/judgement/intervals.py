@@ -13,6 +13,11 @@ __all__ = ["ALPHA", "Interval", "exact", "lower_bounds", "upper_bounds"]  # a ru
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+LEAST_WORTH = 30
+"""Independent requests: of fewer no interval is claimed. How requests depend on one another is read from blocks of a
+tenth of the sample at most, so dependence that reaches further is not seen: with 100 autocorrelated requests an
+interval of 95 % of the median covered 35 %."""
+
 
 def failure_runs(failed: Flags) -> int:
     """Count the unbroken runs of failures in a sequence."""

@@ -12,7 +12,7 @@ from experimento.judgement.requirements import Kind, Requirement
 from experimento.judgement.run_folder import Run
 from experimento.judgement.sequential import SequentialTest
 from experimento.judgement.verdict import Judgement, Verdict, judge
-from experimento.judgement.wording import count, duration, percent
+from experimento.judgement.wording import count, duration, percent, too_few
 from experimento.workload.latency import GET
 
 Item = dict[str, Any]
@@ -104,7 +104,10 @@ def _judge_sequential(requirement: Requirement, measures: Measures, planned: int
 def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Item:
     found = judgement.estimate
     reason = f"{count(found.good)} de {count(found.total)} {of_what}"
-    reason += f"; con un 95 % de confianza, entre {percent(found.interval.low)} y {percent(found.interval.high)}"
+    if found.bounded:
+        reason += f"; con un 95 % de confianza, entre {percent(found.interval.low)} y {percent(found.interval.high)}"
+    else:
+        reason += f"; {too_few(found.worth)}"
     if found.effect > 1:
         what = "los fallos" if requirement.kind is Kind.SHARE else "las que tardan más"
         reason += f"; {what} llegan en grupos: la muestra vale por {count(found.total / found.effect)}"
@@ -117,8 +120,8 @@ def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Ite
         judgement.verdict,
         reason,
         observed=found.ratio,
-        low=found.interval.low,
-        high=found.interval.high,
+        low=found.interval.low if found.bounded else None,
+        high=found.interval.high if found.bounded else None,
         effect=found.effect,
         more=judgement.more,
         groups=judgement.groups,

@@ -33,7 +33,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
     environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment,
         latency=wording.latency)  # fmt: skip
     environment.globals.update(
-        inlined=_inlined, new_look=wording.NEW_LOOK,
+        inlined=_inlined, too_few=wording.too_few, new_look=wording.NEW_LOOK,
         stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
         end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},
         findings={name: wording.FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),

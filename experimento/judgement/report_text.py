@@ -18,12 +18,14 @@ from experimento.judgement.wording import (
     count,
     latency,
     percent,
+    too_few,
 )
 
 Summary = Mapping[str, Any]
 
 _SIGNS = {Verdict.MET: "✓", Verdict.NOT_MET: "✕", Verdict.INCONCLUSIVE: "≈"}
 _RANKS = ("p50", "p90", "p99", "max")
+_NO_INTERVAL = "too few independent requests"  # a figure of the CSV, whose words are English
 _MISSING = "sin respuesta"  # the share that no percentile of the answered ones would show
 
 
@@ -64,9 +66,13 @@ def render_csv(summary: Summary) -> str:
     writer.writerows(_rows("run", summary["name"], {name: summary[name] for name in ("verdict", "exit")}))
     for item in summary["requirements"]:
         figures = {name: item[name] for name in ("verdict", "observed", "target", "limit", "low", "high", "more")}
+        if item["effect"] and item["low"] is None:
+            figures["interval"] = _NO_INTERVAL
         writer.writerows(_rows("requirement", item["text"], figures))
     for name in ("service", "reported"):
-        figures = {key: value for key, value in (summary[name] or {}).items() if key != "basis"}
+        figures = {key: value for key, value in (summary[name] or {}).items() if key not in ("basis", "bounded")}
+        if figures and not summary[name]["bounded"]:
+            figures |= {"low": None, "high": None, "interval": _NO_INTERVAL}
         writer.writerows(_rows("availability", name, figures))
     writer.writerows(_rows("requests", "", {name: summary["requests"][name] for name in ("intended", *OUTCOME_TITLES)}))
     if accounting := summary["accounting"]:
@@ -119,6 +125,8 @@ def _share_lines(summary: Summary) -> list[str]:
 
 
 def _share(found: Mapping[str, Any]) -> str:
+    if not found["bounded"]:
+        return f"{percent(found['ratio'])}; {too_few(found['total'] / found['effect'])}"
     return f"{percent(found['ratio'])} [{percent(found['low'])}, {percent(found['high'])}]"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from experimento.exits import Exit
 from experimento.judgement.accounting import account_for_checks, account_for_requests, sample_trails
-from experimento.judgement.intervals import Floats, exact, lower_bounds, upper_bounds
+from experimento.judgement.intervals import LEAST_WORTH, Floats, exact, lower_bounds, upper_bounds
 from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import DEADLINE, Measures, measure
 from experimento.judgement.requirements import Requirement
@@ -87,6 +87,7 @@ def _share(found: Estimate) -> dict[str, Any]:
         "low": found.interval.low,
         "high": found.interval.high,
         "effect": found.effect,
+        "bounded": found.bounded,
     }
 
 
@@ -97,7 +98,7 @@ def _reported(run: Run, measures: Measures) -> dict[str, Any] | None:
     found = estimate(measures.available[measures.answered])
     setting = run.plan.get("receptor_availability")
     wide = exact(found.good, found.total, _SELF_CHECK)
-    fits = None if setting is None else bool(wide.low <= setting <= wide.high)
+    fits = bool(wide.low <= setting <= wide.high) if setting is not None and found.bounded else None
     return {**_share(found), "setting": setting, "fits": fits}
 
 
@@ -128,6 +129,8 @@ def _timeline(measures: Measures, effect: float) -> dict[str, Any]:
     slot = (measures.intended - start) // round(step * 1e6)
     total, good = np.bincount(slot), np.bincount(slot, measures.served).astype(int)
     so_far, served = np.cumsum(total), np.cumsum(good)
-    low, high = lower_bounds(served / effect, so_far / effect), upper_bounds(served / effect, so_far / effect)
+    known = so_far / effect >= LEAST_WORTH
+    low = np.where(known, lower_bounds(served / effect, so_far / effect), 0.0)
+    high = np.where(known, upper_bounds(served / effect, so_far / effect), 1.0)
     columns = zip(names, (total, good, served / so_far, low, high), strict=True)
     return {"start": start, "step": step, **{name: column.tolist() for name, column in columns}}

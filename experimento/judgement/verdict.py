@@ -7,7 +7,16 @@ from math import ceil
 
 import numpy as np
 
-from experimento.judgement.intervals import ALPHA, Flags, Interval, design_effect, exact, is_clustered, lower_bounds
+from experimento.judgement.intervals import (
+    ALPHA,
+    LEAST_WORTH,
+    Flags,
+    Interval,
+    design_effect,
+    exact,
+    is_clustered,
+    lower_bounds,
+)
 
 _LIKELY = 0.8  # chance with which the further requests that are advised settle the matter
 _SHARES = 100  # points of the posterior
@@ -40,13 +49,23 @@ class Estimate:
 
     good: int
     total: int
-    interval: Interval
+    interval: Interval  # from 0 to 1, which decides nothing, where the sample is too small for one
     effect: float  # design effect: requests that are worth one independent one; 1 when failures do not cluster
 
     @property
     def ratio(self) -> float | None:
         """The share, None of nothing."""
         return self.good / self.total if self.total else None
+
+    @property
+    def worth(self) -> float:
+        """The independent requests that the sample is worth."""
+        return self.total / self.effect
+
+    @property
+    def bounded(self) -> bool:
+        """Tell whether the sample is worth enough independent requests for an interval."""
+        return self.worth >= LEAST_WORTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +88,24 @@ def estimate(succeeded: Flags) -> Estimate:
     """Estimate a share from its requests in the order of their times.
 
     Exact one-sided bounds (Clopper-Pearson), each wrong with a chance of ALPHA at most. If failures cluster in
-    time, the sample counts as small as the moving-block bootstrap says it is.
+    time, the sample counts as small as the moving-block bootstrap says it is; worth fewer than LEAST_WORTH, nothing
+    is known of the share.
     """
     good, total = int(succeeded.sum()), len(succeeded)
     effect = design_effect(succeeded) if is_clustered(~succeeded) else 1.0
-    return Estimate(good, total, exact(good / effect, total / effect), effect)
+    bounds = exact(good / effect, total / effect) if total / effect >= LEAST_WORTH else Interval(0.0, 1.0)
+    return Estimate(good, total, bounds, effect)
 
 
 def judge(succeeded: Flags, target: float, *, strict: bool = False) -> Judgement:
     """Judge a share: MET if the lower bound reaches the target, NOT MET if the upper one stays below it.
 
+    Without an interval neither, unless nothing at all succeeded: there nothing is left that could depend on anything.
     `strict`: the share has to exceed the target, not only to reach it.
     """
     found = estimate(succeeded)
-    verdict = compare_with_target(found.interval, target, strict=strict)
+    bounds = found.interval if found.good else exact(0, found.total)
+    verdict = compare_with_target(bounds, target, strict=strict)
     more = groups = None
     if verdict is Verdict.INCONCLUSIVE:
         more = more_requests(found.good, found.total, target, found.effect)

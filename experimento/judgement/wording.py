@@ -4,6 +4,7 @@ from math import floor
 
 from comun.messages import Hop, Status
 from experimento.exits import Exit
+from experimento.judgement.intervals import LEAST_WORTH
 from experimento.workload.latency import END_TO_END, GET
 from experimento.workload.records import Outcome
 
@@ -54,10 +55,17 @@ HEADLINES = {
     Exit.BROKEN: "La contabilidad no cuadra",
 }
 
-
 NEW_LOOK = (
     "repetir la ejecución hasta que cumpla es mirar otra vez: cada intento suma su riesgo de error; valen todos juntos"
 )
+
+
+def too_few(worth: float) -> str:
+    """Say, in the place of an interval, that there is none."""
+    return (
+        f"demasiado pocas peticiones independientes para un intervalo (la muestra vale por {count(worth)}, "
+        f"y hacen falta {LEAST_WORTH})"
+    )
 
 
 def percent(share: float | None, digits: int = 2) -> str:

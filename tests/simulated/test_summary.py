@@ -10,11 +10,12 @@ import pytest
 
 from comun.messages import Status
 from experimento.exits import Exit
-from experimento.judgement import run_folder
+from experimento.judgement import report, run_folder
 from experimento.judgement.measures import measure
 from experimento.judgement.requirements import DEFAULT, parse
 from experimento.judgement.run_folder import Run
 from experimento.judgement.summary import summarize
+from experimento.judgement.wording import percent
 from experimento.workload import records
 from experimento.workload.latency import HOPS
 from experimento.workload.records import UnreadableRun
@@ -56,6 +57,28 @@ def test_a_small_run_is_inconclusive_and_says_what_would_settle_it() -> None:
     assert (summary["verdict"], summary["exit"]) == ("inconclusive", Exit.INCONCLUSIVE)
     assert summary["requirements"][0]["more"] == 2000
     assert "unas 2 000 peticiones más" in summary["requirements"][0]["reason"].replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [make_run(25), make_run(1000, fails=lambda number: 300 <= number < 500)],
+    ids=["few", "one long outage"],
+)
+def test_too_few_independent_requests_are_said_in_the_place_of_an_interval(run: Run) -> None:
+    """Of 25 requests nobody can tell how they depend on one another, and one outage of 200 is one event."""
+    summary = judged(run, "service>=50%")
+    item = summary["requirements"][0]
+    assert (item["verdict"], item["low"], item["high"]) == ("inconclusive", None, None)
+    assert (summary["service"]["bounded"], summary["service"]["low"], summary["service"]["high"]) == (False, 0, 1)
+    said = "demasiado pocas peticiones independientes para un intervalo"
+    assert said in item["reason"]
+    for form in ("text", "markdown"):
+        page = report.render(summary, form)
+        assert f"servicio: {percent(summary['service']['ratio'])}; {said}" in page
+    page = report.render(summary, "html")
+    assert page.count(said.capitalize()) >= 2  # beside the figure and where the bar of the interval would be
+    assert "service,interval,too few independent requests" in report.render(summary, "csv")
+    assert "service,low" not in report.render(summary, "csv")
 
 
 def test_a_bad_run_is_not_met() -> None:

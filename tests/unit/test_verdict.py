@@ -53,6 +53,25 @@ def test_a_bound_on_the_target_counts_as_the_operator_says(interval: Interval, s
     assert compare_with_target(interval, 0.99, strict=strict) is verdict
 
 
+@pytest.mark.parametrize(
+    ("succeeded", "target", "verdict"),
+    [
+        (outcomes(29), 0.5, INCONCLUSIVE),  # spotless, and the exact bound would be 88 %: their dependence is not known
+        (outcomes(30), 0.5, MET),
+        (outcomes(29, 3, 9, 15, 21), 0.99, INCONCLUSIVE),
+        (~outcomes(29), 0.99, NOT_MET),  # where nothing was served there is nothing to depend on anything
+        (outcomes(1000, *range(300, 500)), 0.99, INCONCLUSIVE),  # one outage: worth some ten requests
+    ],
+)
+def test_a_sample_worth_fewer_than_thirty_requests_has_no_interval(
+    succeeded: np.ndarray, target: float, verdict: Verdict
+) -> None:
+    found = judge(succeeded, target)
+    assert found.verdict is verdict
+    assert found.estimate.bounded is (verdict is MET)
+    assert found.estimate.interval != Interval(0.0, 1.0) or verdict is INCONCLUSIVE or not found.estimate.good
+
+
 def test_an_outage_is_weaker_evidence_than_the_same_failures_one_by_one() -> None:
     one_by_one, outage = judge(spread(3000, 15), 0.99), judge(outcomes(3000, *range(1500, 1515)), 0.99)
     assert one_by_one.verdict is MET
