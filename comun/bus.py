@@ -14,7 +14,7 @@ from celery.worker.consumer import Consumer
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
 
-from comun import heartbeat, store
+from comun import heartbeat, store, transport
 from comun.clock import Clock
 from comun.dead_letters import DeadLetters
 from comun.envelope import check_envelope
@@ -43,7 +43,7 @@ CELERY_OPTIONS: dict[str, Any] = {
     "broker_connection_max_retries": None,  # never give up
     "broker_channel_error_retry": True,  # nor on a broker that refuses writes for now, its disk being full
     "task_publish_retry_policy": {"max_retries": None, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
-    "broker_transport": "comun.transport:Transport",
+    "broker_transport": transport.NAME,
     "broker_transport_options": {
         "visibility_timeout": 60,  # seconds until a dead worker's messages come back; the outbox is quicker
         "unacked_restore_interval": 5,
@@ -140,7 +140,8 @@ class SuiteTask(Task):
 def make_celery(settings: Settings, name: str) -> Celery:
     """Make a role's Celery application; nothing connects yet."""
     shut_out_others()
-    celery = Celery(name, broker=settings.broker_url, task_cls=SuiteTask, set_as_current=False)
+    transport.register()
+    celery = Celery(name, broker=transport.kombu_url(settings.broker_url), task_cls=SuiteTask, set_as_current=False)
     celery.conf.update(CELERY_OPTIONS)
     return celery
 

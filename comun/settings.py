@@ -32,13 +32,24 @@ def _between(kind: Callable[[str], float], low: float, high: float) -> Callable[
 
 
 def _url(text: str) -> str:
+    if text.startswith("unix://"):
+        return _socket_url(text)
     if not text.startswith(("redis://", "rediss://")):
-        raise ValueError("una dirección redis://… o rediss://…")
+        raise ValueError("una dirección redis://…, rediss://… o unix://…")
     parts = _parted(text)
     if parts is None or parts.fragment or "@" in parts.query or not re.fullmatch(r"/?\d*", parts.path):
         raise ValueError(
             "una dirección redis://usuario:contraseña@servidor:puerto/número; en la contraseña, los signos "
             "% / # ? @ : [ ] se escriben %25 %2F %23 %3F %40 %3A %5B %5D"
+        )
+    return text
+
+
+def _socket_url(text: str) -> str:
+    if not re.fullmatch(r"unix://([^/?#@]*@)?/[^?#@]+(\?db=\d+)?", text):
+        raise ValueError(
+            "una dirección unix://usuario:contraseña@/camino/del/socket?db=número; en la contraseña, los signos "
+            "% / # ? @ se escriben %25 %2F %23 %3F %40, y en el camino % # ? @ también"
         )
     return text
 
@@ -142,6 +153,7 @@ class Settings:
     """Everything that can be configured; `docs/configuration.md` is checked against this class."""
 
     broker_url: str = setting("BROKER_URL", "redis://127.0.0.1:6379/0", _url, file="BROKER_URL_FILE")
+    broker_port: int = setting("BROKER_PORT", 0, _between(int, 0, 65_535))
     broker_fsync: str = setting("BROKER_FSYNC", "no", _one_of("no", "always"))
     var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
     logs_dir: Path = setting("LOGS_DIR", Path(), Path)

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+NAME = "suite"  # under which kombu knows the transport
 
 
 class Channel(redis.Channel):
@@ -31,6 +33,21 @@ class Transport(redis.Transport):
     """The transport with that channel."""
 
     Channel = Channel
+
+
+def register() -> None:
+    """Make the transport known to kombu by its name."""
+    TRANSPORT_ALIASES[NAME] = f"{__name__}:{Transport.__name__}"
+
+
+def kombu_url(url: str) -> str:
+    """Return a broker's address as kombu spells it.
+
+    kombu knows no `unix://`, and of `redis+socket://` it takes the transport, whatever `broker_transport` says.
+    """
+    if not url.startswith("unix://"):
+        return url
+    return f"{NAME}+socket://{url.removeprefix('unix://')}".replace("?db=", "?virtual_host=")
 
 
 def _messages_only(parse_response: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any, cast
 
 import redis
+from celery import Celery
 
 from comun import store
 from experimento.supervision.broker import Broker
@@ -15,19 +16,29 @@ from experimento.supervision.probes import Probes
 from tests.helpers import wait_until
 
 
+def stranger(url: str) -> Celery:
+    """Somebody else's application, configured in no way but with the broker's address as kombu spells it."""
+    return Celery(broker=url.replace("unix://", "redis+socket://"), set_as_current=False)
+
+
 class BrokerProcess:
     """Starts, kills and freezes the server that a `Broker` describes."""
 
     def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+        self.broker = broker
         self._process: subprocess.Popen[bytes] | None = None
         self.url = broker.url
         self.client: redis.Redis = store.connect(broker.url)
 
     def start(self, **variables: str) -> None:
         environment = os.environ | variables
-        self._process = subprocess.Popen(self._broker.argv, stdout=subprocess.DEVNULL, env=environment)
+        self._process = subprocess.Popen(self.broker.argv, stdout=subprocess.DEVNULL, env=environment)
         wait_until(Probes(self.url, "").broker_answers, timeout=20)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         if self._process is not None:

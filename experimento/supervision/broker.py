@@ -1,17 +1,20 @@
 """The embedded broker: which server there is on this machine, and the configuration it is started with."""
 
 import errno
+import hashlib
 import importlib.util
 import json
-import random
+import os
 import re
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from urllib.parse import quote
 
 from comun import files
 from comun.errors import SuiteError
@@ -22,8 +25,11 @@ WAYS_OUT = """No hay ningún broker con el que empezar. Cualquiera de estas cosa
   - instalar valkey-server o redis-server, versión 6.2 o posterior
   - export BROKER_URL=redis://servidor:6379/0   (un broker que ya funcione)"""
 
+SOCKET, PROBE = "broker.sock", "broker.test"  # of one length, so that what holds for one holds for the other
 CONFIGURATION = """\
 # Written at each start by `python -m experimento`; changes are lost.
+unixsocket {socket}
+unixsocketperm 600
 bind 127.0.0.1
 port {port}
 requirepass {password}
@@ -38,25 +44,24 @@ loglevel warning
 """
 
 
-class _Identity(NamedTuple):
-    """What is remembered of a directory's broker."""
-
-    port: int = 0
-    password: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Broker:
     """A broker that is ready to be started."""
 
     binary: Path
     configuration: Path
-    port: int
+    socket: Path
     password: str
+    port: int = 0  # on loopback, besides the socket; 0: none
 
     @property
     def url(self) -> str:
-        """The address that clients use."""
+        """The address that the suite's own processes use: nobody else can take its place there (decision 0013)."""
+        return f"unix://:{self.password}@{quote(str(self.socket))}"
+
+    @property
+    def tcp_url(self) -> str:
+        """The address of its port, for what does not speak to sockets."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     @property
@@ -65,28 +70,26 @@ class Broker:
         return str(self.binary), str(self.configuration)
 
 
-def prepare(var_dir: Path, port: int | None = None, *, fsync: str = "no") -> Broker:
-    """Choose server, port and password and write the configuration; the data in `var_dir` stay.
+def prepare(var_dir: Path, port: int = 0, *, fsync: str = "no") -> Broker:
+    """Choose server, socket and password and write the configuration; the data in `var_dir` stay.
 
-    Password and port are remembered, so that clients find the broker again after a restart; without `port`, one that
-    is taken is replaced by a free one. `fsync`: see decision 0010.
-    Raises SuiteError when no server is installed or `port` is taken.
+    The password is remembered, so that clients find the broker again after a restart. With `port` it listens on
+    loopback too. `fsync`: see decision 0010.
+    Raises SuiteError when no server is installed, `port` is taken or there is no place for the socket.
     """
     binary = find_binary()
+    if port and not port_is_free(port):
+        raise SuiteError(
+            f"El puerto {port} ya está ocupado: quizá ya hay un broker. Sirve cualquier otro que esté libre."
+        )
     data = var_dir / "broker"
-    data.mkdir(mode=0o700, exist_ok=True)
-    identity = var_dir / "broker.json"
-    known = _known(identity)
-    if port is not None and not port_is_free(port):
-        raise SuiteError(f"El puerto {port} ya está ocupado: quizá ya hay un broker. Otro: --port {port + 1}")
-    if port is None:
-        port = known.port if known.port and port_is_free(known.port) else _free_port()
-    password = known.password or secrets.token_hex(24)
-    files.replace(identity, json.dumps({"port": port, "password": password}))
-    configuration = var_dir / "broker.conf"
-    directory = json.dumps(str(data), ensure_ascii=False)  # the server's quoting is that of a JSON string
-    files.replace(configuration, CONFIGURATION.format(port=port, password=password, directory=directory, fsync=fsync))
-    return Broker(binary, configuration, port, password)
+    _make_private(data)
+    broker = Broker(binary, var_dir / "broker.conf", _socket(data), _password(var_dir / "broker.json"), port)
+    text = CONFIGURATION.format(
+        socket=_quoted(broker.socket), port=port, password=broker.password, directory=_quoted(data), fsync=fsync
+    )
+    files.replace(broker.configuration, text)
+    return broker
 
 
 def find_binary() -> Path:
@@ -114,23 +117,63 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def _known(identity: Path) -> _Identity:
-    """Return what is remembered; what is no port and no password would be more than that in the configuration."""
+def _password(identity: Path) -> str:
+    """Return the password that is remembered, or remember a new one.
+
+    What is no password would be more than that in the configuration.
+    """
     try:
-        known = json.loads(files.read_text(identity))
-        port, password = known["port"], known["password"]
+        password = json.loads(files.read_text(identity))["password"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return _Identity()
-    if type(port) is not int or not 0 < port < 65_536:
-        port = 0
-    good = isinstance(password, str) and re.fullmatch(r"[0-9a-f]{16,128}", password)
-    return _Identity(port, password if good else "")
+        password = None
+    if not (isinstance(password, str) and re.fullmatch(r"[0-9a-f]{16,128}", password)):
+        password = secrets.token_hex(24)
+    files.replace(identity, json.dumps({"password": password}))
+    return password
 
 
-def _free_port() -> int:
-    # Below the ports that systems give to outgoing connections: a client that keeps trying to reach such a port while
-    # the broker is away can get that very port for itself, connect to itself, and so keep the broker from coming back.
-    return next(port for port in random.sample(range(20_000, 32_000), 100) if port_is_free(port))
+def _socket(data: Path) -> Path:
+    """Return where the socket goes: beside the data or, where there can be none, under the temporary files.
+
+    There can be none where its path is over 107 bytes (macOS: 103), or on a file system without sockets.
+    """
+    fallback = Path(tempfile.gettempdir(), f"experimento-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}")
+    if _takes_sockets(data):
+        return data / SOCKET
+    _make_private(fallback)
+    if _takes_sockets(fallback):
+        return fallback / SOCKET
+    raise SuiteError(
+        f"No hay dónde poner el socket del broker: ni en {data} ni en {fallback}. Ayuda un VAR_DIR más corto."
+    )
+
+
+def _make_private(directory: Path) -> None:
+    """Make a directory that only this user can enter; one that is there has to be the user's own.
+
+    Raises SuiteError: under the temporary files anybody could have made it first.
+    """
+    directory.mkdir(mode=files.OWN_DIRECTORY, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise SuiteError(f"{directory}: debe ser un directorio de este usuario, y no un enlace.")
+    directory.chmod(files.OWN_DIRECTORY)
+
+
+def _takes_sockets(directory: Path) -> bool:
+    path = directory / PROBE
+    try:
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(path))
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _quoted(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)  # the server's quoting is that of a JSON string
 
 
 def _from_wheel() -> str | None:

@@ -14,17 +14,27 @@ from experimento.supervision.running import url_of
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65_535), default=6379, show_default=True, help="Puerto del broker.")
-def command(port: int) -> Exit:
+@click.option("--port", type=click.IntRange(1, 65_535), help="Puerto TCP, además del socket (BROKER_PORT; ninguno).")
+def command(port: int | None) -> Exit:
     """Arranca solo el broker embebido y dice qué escribir en las demás terminales. Ctrl-C lo detiene."""
     settings = settled(Settings.load())
     lock = claim(settings)
-    broker = embedded.prepare(settings.var_dir, port, fsync=settings.broker_fsync)
+    broker = embedded.prepare(settings.var_dir, port or settings.broker_port, fsync=settings.broker_fsync)
     probes = Probes(broker.url, url_of(settings))
-    text = (
-        f"El broker atiende en el puerto {port}. En cada una de las demás terminales, antes que nada:\n"
-        f"  Linux, macOS   export BROKER_URL={broker.url}\n"
-        f"  Windows        set BROKER_URL={broker.url}"
-    )
+    text = how_to_reach(broker)
     settings = replace(settings, broker_url=broker.url)
     return supervise([broker_spec(broker, probes)], settings, probes, lock=lock, welcome=lambda _: text)
+
+
+def how_to_reach(broker: embedded.Broker) -> str:
+    """Say what to type in the other terminals."""
+    if not broker.port:
+        return (
+            "El broker atiende en un socket de este usuario (con --port, también en un puerto).\n"
+            f"En cada una de las demás terminales, antes que nada:\n  export BROKER_URL={broker.url}"
+        )
+    return (
+        f"El broker atiende en el puerto {broker.port}. En cada una de las demás terminales, antes que nada:\n"
+        f"  Linux, macOS   export BROKER_URL={broker.tcp_url}\n"
+        f"  Windows        set BROKER_URL={broker.tcp_url}"
+    )

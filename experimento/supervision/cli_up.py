@@ -45,8 +45,9 @@ def command(port: int | None, host: str | None) -> Exit:
     settings = settled(Settings.load(), port, host)
     lock = claim(settings)
     check_port(settings)
-    broker = None if is_configured("BROKER_URL") else embedded.prepare(settings.var_dir, fsync=settings.broker_fsync)
-    if broker:
+    broker = None
+    if not is_configured("BROKER_URL"):
+        broker = embedded.prepare(settings.var_dir, settings.broker_port, fsync=settings.broker_fsync)
         settings = replace(settings, broker_url=broker.url)
     probes = Probes(settings.broker_url, url_of(settings))
     specs = plan(settings, probes, sockets=sockets_allowed(), broker=broker)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -15,6 +16,7 @@ import psutil
 import pytest
 import requests
 
+from comun import store
 from experimento.exits import Exit
 from tests.acceptance.conftest import ROOT, Suite
 from tests.helpers import free_port, wait_until
@@ -264,7 +266,7 @@ def test_a_setting_that_is_not_allowed_is_one_clear_sentence(tmp_path: Path) -> 
 def test_a_configured_broker_is_used_and_none_is_started(start_suite: Callable[..., Suite], suite: Suite) -> None:
     board = suite.board()
     assert board
-    other = start_suite(BROKER_URL=board.broker_url.removesuffix("/0") + "/1")
+    other = start_suite(BROKER_URL=board.broker_url + "?db=1")
     mine = other.board()
     assert mine
     assert "broker" not in mine.processes
@@ -311,22 +313,52 @@ def test_without_a_server_on_the_path_the_suite_brings_its_own(start_suite: Call
     assert answered(suite)
 
 
-def test_the_broker_alone_says_what_to_type_in_the_other_terminals(tmp_path: Path) -> None:
+def test_no_process_of_the_suite_listens_on_tcp_but_the_api(suite: Suite) -> None:
+    listening = {
+        (name, address.laddr.port)
+        for name in ("broker", "logs", "monitor", "platform", "callcenter")
+        for address in psutil.Process(suite.pid(name)).net_connections(kind="inet")
+        if address.status == psutil.CONN_LISTEN
+    }
+    assert listening == set()
+
+
+def test_nothing_that_is_shown_says_the_brokers_password(suite: Suite) -> None:
+    password = json.loads((suite.var_dir / "broker.json").read_text())["password"]
+    kill_and_wait(suite, "broker")
+    wait_until(lambda: answered(suite), timeout=40)
+    pages = ("/api/state", "/health/ready", "/metrics", "/api/history", "/api/checks")
+    shown = [requests.get(suite.url + page, timeout=10).text for page in pages]
+    shown += [suite.output(), suite.run("status").stdout]
+    assert [text for text in shown if password in text] == []
+
+
+def kill_and_wait(suite: Suite, name: str) -> None:
+    os.kill(killed := suite.pid(name), signal.SIGKILL)
+    wait_until(lambda: suite.ready_pid(name) not in (None, killed), timeout=20)
+
+
+@pytest.mark.parametrize("with_port", [False, True], ids=["socket", "port"])
+def test_the_broker_alone_says_what_to_type_in_the_other_terminals(tmp_path: Path, with_port: bool) -> None:
     port = free_port()
     console = tmp_path / "console.txt"
     with console.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "experimento", "broker", "--port", str(port)],
-            env=os.environ | {"VAR_DIR": str(tmp_path / "var"), "LOGS_DIR": str(tmp_path)},
+            [sys.executable, "-m", "experimento", "broker", *(["--port", str(port)] if with_port else [])],
+            env=os.environ | {"VAR_DIR": str(tmp_path / "my var"), "LOGS_DIR": str(tmp_path)},
             cwd=ROOT,
             stdout=output,
         )
     try:
-        wait_until(lambda: "export BROKER_URL=redis://:" in console.read_text(), timeout=20)
-        assert "set BROKER_URL=redis://:" in console.read_text()
-        published = json.loads((tmp_path / "var" / "up.json").read_text())["broker_url"]
-        assert f"export BROKER_URL={published}\n" in console.read_text()
-        assert published.endswith(f"@127.0.0.1:{port}/0")
+        wait_until(lambda: "export BROKER_URL=" in console.read_text(), timeout=20)
+        (typed,) = re.findall("export BROKER_URL=(.*)", console.read_text())
+        terminal = f"{sys.executable} -c 'from comun.settings import Settings; print(Settings.load().broker_url)'"
+        url = subprocess.check_output(
+            ["sh", "-c", f"export BROKER_URL={typed}; {terminal}"], cwd=ROOT, text=True
+        ).strip()
+        assert store.connect(url).ping()
+        assert (f"set BROKER_URL={url}\n" in console.read_text()) is with_port
+        assert url.endswith(f"@127.0.0.1:{port}/0") is with_port
     finally:
         process.send_signal(signal.SIGINT)
     assert process.wait(20) == Exit.MET

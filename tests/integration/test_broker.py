@@ -1,21 +1,29 @@
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
+from kombu.exceptions import OperationalError
 
 from comun import store
-from comun.errors import SuiteError
+from comun.bus import make_celery
+from comun.errors import StoreUnavailable, SuiteError
+from comun.settings import Settings
+from comun.transport import Transport
 from experimento.supervision import broker as embedded
 from experimento.supervision.broker import Broker, find_binary, prepare
 from experimento.supervision.probes import Probes
-from tests.helpers import missing, wait_until
+from tests.helpers import free_port, missing, wait_until
+from tests.helpers_broker import BrokerProcess
 
 
 @contextmanager
@@ -55,14 +63,61 @@ def test_a_message_survives_kill_9_and_a_new_start(broker: Broker, tmp_path: Pat
     with started(broker) as client:
         client.rpush("platform", "a check")
     again = prepare(tmp_path / "broker-var")
-    assert again == broker  # the same port and password: clients find it again
+    assert again == broker  # the same socket and password: clients find it again
     with started(again) as client:
         assert client.lrange("platform", 0, -1) == ["a check"]
 
 
 def test_nobody_gets_in_without_the_password(broker: Broker) -> None:
     with started(broker), pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=broker.port).ping()
+        redis.Redis(unix_socket_path=str(broker.socket)).ping()
+
+
+def test_nothing_listens_but_a_socket_that_only_its_owner_can_reach(broker_process: BrokerProcess) -> None:
+    assert psutil.Process(broker_process.pid).net_connections(kind="inet") == []
+    path = broker_process.broker.socket
+    assert [stat.filemode(file.lstat().st_mode) for file in (path, path.parent)] == ["srw-------", "drwx------"]
+
+
+def test_a_port_is_opened_on_request(tmp_path: Path) -> None:
+    port = free_port()
+    broker = prepare(tmp_path, port)
+    with started(broker) as client:
+        client.set("a", "b")
+        assert store.connect(broker.tcp_url).get("a") == "b"
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
+@pytest.mark.parametrize("database", [0, 1])
+def test_celery_speaks_to_either_address_through_our_transport(tmp_path: Path, tcp: bool, database: int) -> None:
+    broker = prepare(tmp_path, free_port())
+    url = broker.tcp_url[:-1] + str(database) if tcp else f"{broker.url}?db={database}"
+    with started(broker), make_celery(Settings.load({"BROKER_URL": url}), "prueba") as celery:
+        with celery.connection() as connection:
+            assert type(connection.transport) is Transport
+            assert broker.password not in connection.as_uri()
+        celery.send_task("write_log", queue="logs")
+        assert store.connect(url).llen("logs") == 1
+        assert store.connect(broker.url + f"?db={1 - database}").llen("logs") == 0
+
+
+def test_who_takes_the_port_of_a_killed_broker_hears_nothing_from_the_suite(tmp_path: Path) -> None:
+    process = BrokerProcess(prepare(tmp_path, free_port()))
+    try:
+        process.start()
+        process.kill()
+        with socket.create_server(("127.0.0.1", process.broker.port)) as impostor:
+            impostor.setblocking(False)
+            with pytest.raises(StoreUnavailable), store.translated():
+                process.client.ping()
+            with pytest.raises(OperationalError):
+                make_celery(Settings(broker_url=process.url), "prueba").send_task(
+                    "write_log", queue="logs", retry=False
+                )
+            with pytest.raises(BlockingIOError):
+                impostor.accept()
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize(
@@ -93,23 +148,53 @@ def test_a_directory_with_quotes_and_spaces_in_its_name_works(tmp_path: Path, br
     assert list((var_dir / "broker").iterdir())
 
 
-def test_another_port_is_taken_when_somebody_else_has_the_remembered_one(broker: Broker, tmp_path: Path) -> None:
-    with started(broker):
-        again = prepare(tmp_path / "broker-var")
-    assert again.port != broker.port
-    assert again.password == broker.password
+def test_where_the_path_is_too_long_for_a_socket_it_goes_under_the_temporary_files(tmp_path: Path) -> None:
+    var_dir = tmp_path / ("largo" * 20)
+    var_dir.mkdir()
+    broker = prepare(var_dir)
+    assert broker.socket.is_relative_to(tempfile.gettempdir())
+    assert stat.S_IMODE(broker.socket.parent.stat().st_mode) == 0o700
+    assert prepare(var_dir) == broker
+    try:
+        with started(broker) as client:
+            assert client.ping()
+    finally:
+        broker.socket.unlink(missing_ok=True)
+        broker.socket.parent.rmdir()
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_an_error(broker: Broker, tmp_path: Path) -> None:
-    with started(broker), pytest.raises(SuiteError, match=f"El puerto {broker.port} ya está ocupado"):
-        prepare(tmp_path / "broker-var", broker.port)
+@pytest.mark.parametrize("whose", ["a link", "somebody else's"])
+def test_a_directory_that_somebody_else_made_first_is_refused(
+    whose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    var_dir, temporary = tmp_path / ("largo" * 20), tmp_path / "tmp"
+    for directory in (var_dir, temporary):
+        directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    place = prepare(var_dir).socket.parent
+    if whose == "a link":
+        place.rename(tmp_path / "elsewhere")
+        place.symlink_to(tmp_path / "elsewhere")
+    elif os.getuid():
+        missing("giving a directory away needs root")
+    else:
+        os.chown(place, 12_345, 12_345)
+    with pytest.raises(SuiteError, match="debe ser un directorio de este usuario"):
+        prepare(var_dir)
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SuiteError, match=f"El puerto {port} ya está ocupado"):
+            prepare(tmp_path, port)
 
 
 @pytest.mark.parametrize("password", ["x\nport 1", "", 5, None, ["a"], "a" * 15])
 def test_what_is_no_password_does_not_get_into_the_configuration(
     broker: Broker, tmp_path: Path, password: object
 ) -> None:
-    (tmp_path / "broker-var" / "broker.json").write_text(json.dumps({"password": password, "port": "1\nport 2"}))
+    (tmp_path / "broker-var" / "broker.json").write_text(json.dumps({"password": password}))
     again = prepare(tmp_path / "broker-var")
     assert re.fullmatch("[0-9a-f]{48}", again.password)
     assert again.configuration.read_text().count("\nport ") == 1

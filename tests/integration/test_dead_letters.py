@@ -19,7 +19,7 @@ from comun.messages import LATEST, MAX_BATCH, Hop, Route
 from comun.settings import Settings
 from experimento.supervision import broker as embedded
 from tests.helpers import missing, wait_until
-from tests.helpers_broker import BrokerProcess
+from tests.helpers_broker import BrokerProcess, stranger
 from tests.helpers_ledger import known_hops
 from tests.helpers_workers import APPS, workers
 
@@ -99,7 +99,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     try:
         broker.start()
         with workers(settings, *APPS, output=directory):
-            yield Suite(settings, broker, DeadLetters(broker.client), Celery(broker=broker.url, set_as_current=False))
+            yield Suite(settings, broker, DeadLetters(broker.client), stranger(broker.url))
     finally:
         broker.kill()
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from celery import Celery
 from flask import Flask
 
 from comun import heartbeat, store
@@ -24,7 +23,7 @@ from monitor.tally import Tally
 from monitor.web import create_app
 from receptor_de_callcenter.availability import bernoulli
 from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess
+from tests.helpers_broker import BrokerProcess, stranger
 from tests.helpers_ledger import FILES, read_lines
 from tests.helpers_workers import APPS, alive, workers
 
@@ -117,17 +116,17 @@ def test_many_at_once_with_two_log_managers_leave_each_line_once_and_whole(suite
 
 
 def test_somebody_elses_component_may_write_lines_too(suite: Suite) -> None:
-    stranger = Celery(broker=suite.settings.broker_url, set_as_current=False)  # configured in no way
+    component = stranger(suite.settings.broker_url)
     event = {"component": "Otro", "message": "línea\n[2026-01-01 00:00:00.000000] - Monitor - falsa", "date": "ayer"}
     with workers(suite.settings, "logs", output=suite.directory):
         for _ in range(2):  # delivered twice, it is one event
-            stranger.send_task(
+            component.send_task(
                 "write_log",
                 args=["Mi componente", "hola", "2026-01-02 03:04:05.000006"],
                 queue="logs",
                 task_id="the same",
             )
-        stranger.send_task("write_log", kwargs=event, queue="logs")
+        component.send_task("write_log", kwargs=event, queue="logs")
         wait_until(lambda: len(suite.lines(LOGS)) >= 2, timeout=30)
         wait_until(lambda: not suite.outbox._client.exists("logs", "unacked"), timeout=30)
     assert suite.lines(LOGS) == [

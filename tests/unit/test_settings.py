@@ -22,7 +22,7 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "allowed"),
     [
-        ("BROKER_URL", "amqp://localhost", "una dirección redis://… o rediss://…"),
+        ("BROKER_URL", "amqp://localhost", "una dirección redis://…, rediss://… o unix://…"),
         ("BROKER_URL", "localhost:6379", "una dirección redis://"),
         ("BROKER_URL", "redis://:ab/cd@h:1/0", "se escriben %25 %2F"),
         ("BROKER_URL", "redis://:12/cd@h:1/0", "se escriben"),
@@ -30,6 +30,11 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
         ("BROKER_URL", "redis://:12?cd@h:1/0", "se escriben"),
         ("BROKER_URL", "redis://:a[b@h:1/0", "se escriben"),
         ("BROKER_URL", "redis://h:port/0", "se escriben"),
+        ("BROKER_URL", "unix://var/broker.sock", "una dirección unix://usuario"),
+        ("BROKER_URL", "unix://:ab/cd@/var/broker.sock", "se escriben %25 %2F"),
+        ("BROKER_URL", "unix:///var/broker.sock?db=x", "unix://"),
+        ("BROKER_URL", "unix:///var/broker.sock?password=x", "unix://"),
+        ("BROKER_PORT", "65536", f"{WHOLE} 0 y 65535"),
         ("BROKER_FSYNC", "everysec", "no o always"),
         ("MONITOR_PORT", "abc", f"{WHOLE} 1 y 65535"),
         ("MONITOR_PORT", "0", f"{WHOLE} 1 y 65535"),
@@ -68,8 +73,16 @@ def test_a_bad_value_is_named_with_its_variable_and_what_is_allowed(variable: st
 
 
 @pytest.mark.parametrize(
+    "url", ["unix:///run/redis.sock", "unix://:a%2Fb@/mi%20var/broker.sock?db=1", "redis://:x@h:1/0"]
+)
+def test_an_address_of_the_broker_may_be_a_sockets(url: str) -> None:
+    assert Settings.load({"BROKER_URL": url}).broker_url == url
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("BROKER_URL", "unix://:hunter2/cd@/run/redis.sock"),
         ("BROKER_URL", "http://user:hunter2@broker:6379"),
         ("BROKER_URL", "redis://:hunter2/cd@broker:6379/0"),
         ("BROKER_URL", "redis://:hunter2#cd@broker:6379/0"),

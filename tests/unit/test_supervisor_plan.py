@@ -12,7 +12,7 @@ from experimento.supervision.policy import ending_order
 from experimento.supervision.probes import Probes
 from experimento.supervision.running import url_of
 
-BROKER_HERE = Broker(Path("/bin/valkey-server"), Path("/var/broker.conf"), 7000, "secret")
+BROKER_HERE = Broker(Path("/bin/valkey-server"), Path("/var/broker.conf"), Path("/var/broker.sock"), "secret", 7000)
 
 
 def make_plan(*, sockets: int = 10_000, broker: Broker | None = BROKER_HERE, **settings: object) -> list[ChildSpec]:
