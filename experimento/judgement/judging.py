@@ -10,7 +10,7 @@ from experimento.judgement.intervals import Flags
 from experimento.judgement.measures import Measures
 from experimento.judgement.requirements import Kind, Requirement
 from experimento.judgement.run_folder import Run
-from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Judgement, Verdict, judge
 from experimento.judgement.wording import count, duration, percent, too_few
 from experimento.workload.latency import GET
@@ -18,6 +18,7 @@ from experimento.workload.latency import GET
 Item = dict[str, Any]
 
 _UNRECONCILED = "la ejecución no se pudo conciliar: no se sabe cómo terminó cada consulta"
+_END = 2**63  # microseconds: no request is intended later
 _COMPLIES = {
     "==": lambda found, value: found == value,
     "<=": lambda found, value: found <= value,
@@ -42,7 +43,7 @@ def _judge_one(run: Run, measures: Measures, accounting: Mapping[str, Any] | Non
     if requirement.subject == "reported":
         return _judge_share(requirement, measures.available[measures.answered])
     if run.plan.get("sequential"):
-        return _judge_sequential(requirement, measures, run.plan.get("planned") or 0)
+        return _judge_sequential(requirement, measures, run.plan)
     return _judge_share(requirement, measures.served)
 
 
@@ -76,26 +77,27 @@ def _judge_share(requirement: Requirement, succeeded: Flags) -> Item:
     return _judged(requirement, judgement, "de las respuestas" if requirement.subject == "reported" else "servidas")
 
 
-def _judge_sequential(requirement: Requirement, measures: Measures, planned: int) -> Item:
+def _judge_sequential(requirement: Requirement, measures: Measures, plan: Mapping[str, Any]) -> Item:
     """Judge a run that was allowed to stop early: only a test made for looking often may decide it.
 
     The requests count in the order of their intended times, as the running test saw them. What was under way when it
-    decided has ended since: a decision that the whole run's own interval contradicts is refused.
+    decided has ended since: a decision that the whole run's own interval contradicts is refused, and so is a MET of a
+    run that has none.
     """
     item = _judge_share(requirement, measures.served)
-    test = SequentialTest(requirement.value)
-    ended = measures.served.tolist()
-    for number, good in enumerate(ended, 1):
-        if verdict := test.update(good):
-            if {verdict, Verdict(item["verdict"])} == {Verdict.MET, Verdict.NOT_MET}:
-                reason = f"la prueba secuencial decidió «{verdict.text}» tras {count(number)} peticiones, pero la "
-                reason += f"ejecución entera la contradice: {item['reason']}"
-                return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
-            reason = f"decidido por la prueba secuencial tras {count(number)} peticiones"
-            if verdict is Verdict.MET:
-                reason += f"; {_condition(item['groups'])}"
-            return {**item, "verdict": verdict.value, "reason": reason, "decided_after": number, "more": None}
-    if len(ended) >= planned:
+    test = InOrder(SequentialTest(requirement.value), reach_of(plan))
+    ended = zip(measures.intended.tolist(), measures.served.tolist(), strict=True)
+    if verdict := test.update(ended, before=_END):
+        unbounded = verdict is Verdict.MET and item["low"] is None
+        if unbounded or {verdict, Verdict(item["verdict"])} == {Verdict.MET, Verdict.NOT_MET}:
+            reason = f"la prueba secuencial decidió «{verdict.text}» tras {count(test.judged)} peticiones, pero la "
+            reason += f"ejecución entera {'no la sostiene' if unbounded else 'la contradice'}: {item['reason']}"
+            return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
+        reason = f"decidido por la prueba secuencial tras {count(test.judged)} peticiones"
+        if verdict is Verdict.MET:
+            reason += f"; {_condition(item['groups'])}"
+        return {**item, "verdict": verdict.value, "reason": reason, "decided_after": test.judged, "more": None}
+    if len(measures.served) >= (plan.get("planned") or 0):
         return item  # nothing stopped it: the second half of the 5 % is for one look at the end
     reason = "la ejecución terminó antes de que la prueba secuencial decidiera"
     return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}

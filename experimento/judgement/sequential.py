@@ -1,15 +1,37 @@
 """The test that may be looked at after every request, for `--until-decided`. Pure; fed by the load's shell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
 from math import log
+from typing import Any, NamedTuple
 
 from comun.errors import ConfigurationError
-from experimento.judgement.intervals import ALPHA, runs_p_value
+from experimento.judgement.intervals import ALPHA, LEAST_WORTH, runs_p_value
 from experimento.judgement.verdict import Verdict
 
 _BETTER = 10  # MET is tested against a tenth of the failures allowed: one nine more
 _WORSE = 3  # NOT MET against three times as many
+_VOLLEYS = 2  # requests of each user at least, on average, before a run may be decided
+_PAUSES = 1.5  # the longest pause of a user, in means
+_LEAST_SPAN = 1.0  # seconds; however fast the load, a shorter look has seen one moment
+
+
+class Reach(NamedTuple):
+    """How far the requests have to reach before they may decide, whatever they show."""
+
+    requests: int = 0
+    span: int = 0  # microseconds from the first intended time to the last one
+
+
+def reach_of(plan: Mapping[str, Any]) -> Reach:
+    """Return what the load of a run demands, from its `run.json`.
+
+    Users start together: their first requests look at one moment, and with 408 users or more those alone would decide.
+    So each has to have asked twice, and the longest pause to have passed.
+    """
+    pause = plan.get("pause") or 0.0
+    requests = max(LEAST_WORTH, _VOLLEYS * (plan.get("threads") or 0))
+    return Reach(requests, round(max(_LEAST_SPAN, _PAUSES * pause) * 1e6))
 
 
 class SequentialTest:
@@ -36,12 +58,20 @@ class SequentialTest:
 
         Failures that come in groups break the test's assumption: then it does not decide, and the run goes on.
         """
+        self.add(good)
+        return self.verdict()
+
+    def add(self, good: bool) -> None:
+        """Take one more request, without a look at what it means."""
         self._total += 1
         self._failures += not good
         self._runs += self._last_good and not good
         self._last_good = good
         self._met.update(good)
         self._not_met.update(good)
+
+    def verdict(self) -> Verdict | None:
+        """Return the verdict as it stands, or None to go on."""
         if self._met.log > self._threshold:
             verdict = Verdict.MET
         elif self._not_met.log > self._threshold:
@@ -60,11 +90,15 @@ class InOrder:
     """Feeds a test from requests as they end, in the order in which they were *intended*.
 
     In the order of their ends a test sees the quick successes long before the failures that take a time-out: 408
-    good ones first, however many hang. So each waits here until every earlier one has ended.
+    good ones first, however many hang. So each waits here until every earlier one has ended, and nothing is decided
+    before the requests reach far enough.
     """
 
-    def __init__(self, test: SequentialTest) -> None:
+    def __init__(self, test: SequentialTest, reach: Reach | None = None) -> None:
+        self.judged = 0
         self._test = test
+        self._reach = reach or Reach()
+        self._first = 0
         self._waiting: list[tuple[int, bool]] = []
 
     def update(self, ended: Iterable[tuple[int, bool]], before: int) -> Verdict | None:
@@ -75,7 +109,12 @@ class InOrder:
         for request in ended:
             heappush(self._waiting, request)
         while self._waiting and self._waiting[0][0] < before:
-            if verdict := self._test.update(heappop(self._waiting)[1]):
+            intended, good = heappop(self._waiting)
+            self._first = self._first if self.judged else intended
+            self.judged += 1
+            self._test.add(good)
+            far = self.judged >= self._reach.requests and intended - self._first >= self._reach.span
+            if far and (verdict := self._test.verdict()):
                 return verdict
         return None
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from comun import files
 from comun.clock import Clock
-from experimento.judgement.sequential import InOrder, SequentialTest
+from experimento.judgement.sequential import InOrder
 from experimento.judgement.wording import count, duration, percent
 from experimento.workload import records
 from experimento.workload.interrupt import Interrupt
@@ -40,14 +40,13 @@ def attack(
     planned: int,
     folder: Path,
     console: Console,
-    test: SequentialTest | None = None,
+    test: InOrder | None = None,
     show: Show | None = None,
 ) -> Attack:
     """Run the generator to its end, to the first Ctrl-C or to the decision of `test`."""
     clock, made, decided = Clock(), list[Record](), False
     started = clock.now()
     live = Live(started)
-    judged = None if test is None else InOrder(test)
     with (
         files.open_text(folder / records.RECORDS, "x") as file,
         Interrupt() as interrupt,
@@ -62,9 +61,9 @@ def attack(
             live.add(new, clock.now())
             if show is not None:
                 show(new, bar)
-            if judged is not None and not decided:
+            if test is not None and not decided:
                 ended = ((record.intended, record.outcome is Outcome.ACCEPTED) for record in new)
-                decided = judged.update(ended, generator.ended_before()) is not None
+                decided = test.update(ended, generator.ended_before()) is not None
             if interrupt.asked or decided or any(map(is_denied, new)):
                 generator.stop()
             bar.update(live.made, STOPPING if interrupt.asked else live.text())

@@ -16,7 +16,7 @@ from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement import report, run_folder
 from experimento.judgement.requirements import DEFAULT, Kind, Requirement, parse
-from experimento.judgement.sequential import SequentialTest
+from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.summary import summarize
 from experimento.reconciliation import verify
 from experimento.supervision.running import Running
@@ -72,7 +72,9 @@ class Run:
     def carry_out(self, folder: Path, show: Show | None = None) -> Done:
         """Attack, reconcile and judge; the folder holds everything afterwards, whatever happens on the way."""
         order = self._order
-        test = None if order.until_decided is None else SequentialTest(order.until_decided)
+        test = None
+        if order.until_decided is not None:
+            test = InOrder(SequentialTest(order.until_decided), reach_of(_load(order.model)))
         planned = order.model.planned
         done = attack(self._generator, planned=planned, folder=folder, console=self._console, test=test, show=show)
         summary = conclude(
@@ -170,12 +172,15 @@ def _with_repeated(found: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def _load(model: Closed | Open) -> dict[str, Any]:
+    return {"model": "closed" if isinstance(model, Closed) else "open", **asdict(model)}
+
+
 def _plan(order: Order, done: Attack) -> dict[str, Any]:
-    model = {"model": "closed" if isinstance(order.model, Closed) else "open", **asdict(order.model)}
     return {
         "version": 1,
         "url": order.url,
-        **model,
+        **_load(order.model),
         "timeout": order.timeout,
         "planned": order.model.planned,
         "started": done.started,

@@ -42,3 +42,19 @@ def test_the_generator_says_until_when_every_intended_request_has_ended(model: C
     assert len(made) == model.planned
     assert limits == sorted(limits)
     assert made[0].intended < limits[-1]  # the limit follows the load; it does not stand still
+
+
+def test_the_first_volley_of_many_users_does_not_end_a_run(tmp_path: Path) -> None:
+    """The first 460 requests, one of each user, are served; of the later ones a fifth is refused."""
+    settings = Settings(logs_dir=tmp_path, var_dir=tmp_path)
+    with serving(lambda n: "error:503" if n >= 460 and n % 5 == 0 else "ok") as stub:
+        order = Order(
+            stub.url,
+            Closed(460, 4, 0.5),
+            timeout=20,
+            settle=0,
+            requirements=(parse("service>=99%"),),
+            until_decided=0.99,
+        )
+        done = Run(order, settings, Console(quiet=True)).carry_out(records.make_folder(tmp_path / "runs", "salva", NOW))
+    assert done.summary["verdict"] == "not_met"

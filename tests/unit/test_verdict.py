@@ -1,10 +1,13 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from comun.errors import ConfigurationError
 from experimento.judgement.intervals import Interval, exact
-from experimento.judgement.sequential import InOrder, SequentialTest
+from experimento.judgement.sequential import InOrder, Reach, SequentialTest, reach_of
 from experimento.judgement.verdict import Verdict, compare_with_target, judge, more_requests, tolerated_group, worst
+from experimento.workload.load import JITTER, Closed
 
 MET, NOT_MET, INCONCLUSIVE = Verdict.MET, Verdict.NOT_MET, Verdict.INCONCLUSIVE
 
@@ -180,3 +183,37 @@ def test_a_request_under_way_holds_the_judging_back() -> None:
     assert judged.update([], before=6) is None
     assert judged.update([(5, False)], before=1000) is MET
     assert InOrder(SequentialTest(0.99)).update(reversed([(n, True) for n in range(408)]), before=408) is MET
+
+
+@pytest.mark.parametrize(
+    ("plan", "reach"),
+    [
+        ({"model": "closed", "threads": 500, "pause": 1.0}, Reach(1000, 1_500_000)),  # each asked twice, pause over
+        ({"model": "closed", "threads": 5, "pause": 0.0}, Reach(30, 1_000_000)),
+        ({"model": "open", "rate": 5000.0}, Reach(30, 1_000_000)),
+        ({}, Reach(30, 1_000_000)),
+    ],
+)
+def test_a_decision_has_to_reach_beyond_the_first_requests_of_all_users(plan: dict[str, object], reach: Reach) -> None:
+    assert reach_of(plan) == reach
+    assert reach_of({"pause": 1.0}).span == (1 + JITTER) * 1e6  # the longest pause there is
+
+
+def volleys(users: int, rng: np.random.Generator) -> tuple[list[tuple[int, bool]], dict[str, object]]:
+    """A spotless first volley of a service that fails one in ten ever after."""
+    model = Closed(users, 4, 1.0, seed=int(rng.integers(1_000_000)))
+    times = [np.cumsum([0, *islice(model.pauses(user), 3)]) for user in range(users)]
+    made = [(int(time), number == 0 or bool(rng.random() > 0.1)) for each in times for number, time in enumerate(each)]
+    return sorted(made), {"threads": users, "pause": 1.0}
+
+
+def test_the_first_volley_of_many_users_decides_nothing() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        made, plan = volleys(500, rng)
+        assert InOrder(SequentialTest(0.99)).update(made, before=10**9) is MET  # within the first moment
+        judged = InOrder(SequentialTest(0.99), reach_of(plan))
+        assert judged.update(made, before=10**9) is not MET
+        spotless = InOrder(SequentialTest(0.99), reach_of(plan))
+        assert spotless.update([(time, True) for time, _ in made], before=10**9) is MET
+        assert 1000 <= spotless.judged < 2000
