@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import redis
 
-from comun import store
+from comun import entries, store
 
 KEPT = 10_000  # letters; older ones fall off
 BODY_KEPT = 65_536  # bytes of a body; a longer one is cut and cannot be replayed
@@ -44,13 +44,33 @@ class DeadLetters:
 
     def peek(self, limit: int = KEPT) -> list[dict[str, Any]]:
         """Return up to `limit` letters, newest first, leaving them where they are."""
-        with store.translated():
-            return [
-                json.loads(text) for text in cast("list[str]", self._client.lrange(store.DEAD_LETTERS, 0, limit - 1))
-            ]
+        pipe = self._client.pipeline(transaction=False)
+        pipe.lrange(store.DEAD_LETTERS, 0, limit - 1)
+        return entries.decoded(store.DEAD_LETTERS, entries.answers(pipe)[0] or (), _letter)
+
+    def drop_unreadable(self) -> int:
+        """Remove what is no letter, and return how much it was. Raises StoreUnavailable."""
+        dropped = 0
+        for raw in entries.undecoded(self._client, "LRANGE", store.DEAD_LETTERS, 0, -1):
+            if entries.first(store.DEAD_LETTERS, raw, lambda raw: _letter(raw.decode())) is None:
+                with store.translated():
+                    dropped += self._client.lrem(store.DEAD_LETTERS, 1, raw)
+        return dropped
 
     def remove(self, letter: dict[str, Any]) -> None:
         """Remove one letter that `peek` returned; it may be gone already."""
         with store.translated():
             # From the oldest on; written again, a letter is the very text that is in the list.
             self._client.lrem(store.DEAD_LETTERS, -1, json.dumps(letter))
+
+
+def _letter(text: str) -> dict[str, Any]:
+    """Decode a letter as `bury` wrote it, so that it is found again to be removed."""
+    letter = cast("dict[str, Any]", json.loads(text))
+    entries.moment(letter["at"])
+    words = [letter[word] for word in ("reason", "queue", "task", "id", "content_type", "body")]
+    base64.b64decode(letter["body"], validate=True)
+    typed = all(isinstance(word, str) for word in words) and type(letter["bytes"]) is int
+    if not typed or json.dumps(letter) != text:
+        raise ValueError("not a dead letter")
+    return letter

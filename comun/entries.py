@@ -2,21 +2,25 @@
 
 import logging
 import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar, cast
 
 import redis
-from redis.client import Pipeline
+from redis.client import NEVER_DECODE, Pipeline
 
 from comun import store
 from comun.errors import MalformedMessage
+from comun.messages import QUEUES, Status
+from comun.scripts import SET_ASIDE
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 LATEST = 4_102_444_800  # the year 2100, epoch seconds: no time in the store is later
-ASIDE = ":ajeno"  # suffix under which a key of the wrong type is kept
 BAD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MalformedMessage)
 KINDS = {
     store.OUTBOX: "zset",
@@ -38,9 +42,16 @@ KINDS = {
     store.WATCHER: "string",
     store.WATCHED_SINCE: "string",
     store.QUEUE_AGES: "hash",
+    **{f"{store.RECENT}:{status:d}": "list" for status in Status},
+    **{f"{store.ALERTS}:{channel}": "list" for channel in ("webhook", "command")},
+    **dict.fromkeys(QUEUES, "list"),
+    store.UNACKED: "hash",
+    store.UNACKED_INDEX: "zset",
 }
+NUMBERS = (store.CLOCK, store.LATEST_ENDED, store.RESULTS_COUNT)  # strings that scripts count with
 
 skipped: Counter[str] = Counter()  # key → entries that this process could not read
+_here: ContextVar[Counter[str]] = ContextVar("skipped here")
 
 
 def decoded(key: str, entries: Iterable[T], decode: Callable[[T], R]) -> list[R]:
@@ -62,8 +73,27 @@ def first(key: str, entry: T | None, decode: Callable[[T], R]) -> R | None:
 def skip(key: str, reason: str) -> None:
     """Count an entry that cannot be read, and name its key the first time."""
     skipped[key] += 1
+    if (here := _here.get(None)) is not None:
+        here[key] += 1
     if skipped[key] == 1:
         log.error("store key=%s unreadable=%s; it is skipped from now on", key, reason)
+
+
+@contextmanager
+def noted() -> Iterator[Counter[str]]:
+    """Give what cannot be read meanwhile, and by this thread: key → entries."""
+    here: Counter[str] = Counter()
+    token = _here.set(here)
+    try:
+        yield here
+    finally:
+        _here.reset(token)
+
+
+def undecoded(client: redis.Redis, *command: str | int) -> Any:
+    """Run a command and return its answer as bytes: what is to be removed must be named byte for byte."""
+    with store.translated():
+        return client.execute_command(*command, **{NEVER_DECODE: []})  # type: ignore[no-untyped-call]
 
 
 def answers(pipe: Pipeline) -> list[Any]:
@@ -75,15 +105,28 @@ def answers(pipe: Pipeline) -> list[Any]:
 
 
 def put_right(client: redis.Redis) -> None:
-    """Move keys of the wrong type aside, so that they can be written again. Raises StoreUnavailable."""
+    """Move aside what has the wrong type, or is no number, so that it can be written again. Raises StoreUnavailable."""
     with store.translated():
         pipe = client.pipeline(transaction=False)
         for key in KINDS:
             pipe.type(key)
-        for (key, kind), found in zip(KINDS.items(), pipe.execute(), strict=True):
-            if found not in (kind, "none"):
-                client.rename(key, key + ASIDE)
-                log.error("store key=%s type=%s set_aside=%s%s", key, found, key, ASIDE)
+        for key in NUMBERS:
+            pipe.get(key)
+        found = pipe.execute(raise_on_error=False)
+        kinds, numbers = found[: len(KINDS)], found[len(KINDS) :]
+        if broken := next((kind for kind in kinds if isinstance(kind, Exception)), None):
+            raise broken
+        wrong = {key: kind for (key, wanted), kind in zip(KINDS.items(), kinds, strict=True) if kind != wanted}
+        wrong |= {key: "no number" for key, text in zip(NUMBERS, numbers, strict=True) if not _is_number(text)}
+        for key, kind in wrong.items():
+            if kind != "none":
+                aside = cast(str, client.eval(f"{SET_ASIDE} return set_aside(ARGV[1])", 0, key))
+                log.error("store key=%s type=%s set_aside=%s", key, kind, aside)
+
+
+def _is_number(text: object) -> bool:
+    """Tell whether a script can count with it; what is no text is no entry, or none of the right type."""
+    return not isinstance(text, str) or (re.fullmatch(r"\d{1,16}", text, re.ASCII) is not None)
 
 
 def moment(value: object) -> float:

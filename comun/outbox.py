@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import redis
 
 from comun import entries, store
+from comun.errors import MalformedMessage
 from comun.ids import parse_id, requested_at
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
 
@@ -21,7 +22,7 @@ _ADD = f"""{RUN}{IS_NEW}
 local clock, outbox, writer, number, start, grace, count = unpack(ARGV, 1, 7)
 if number == '0' or is_new(writer, number) then
   redis.call('SET', clock, start, 'NX')
-  local due = redis.call('GET', clock) + grace
+  local due = (tonumber(redis.call('GET', clock)) or tonumber(start)) + grace
   for place = 8, 7 + count do
     redis.call('ZADD', outbox, 'NX', string.format('%.0f', due), ARGV[place])
   end
@@ -39,7 +40,7 @@ local greatest = 0
 for place, score in ipairs(scores) do
   if score and not retried[place] then greatest = math.max(greatest, tonumber(score)) end
 end
-if greatest > tonumber(redis.call('GET', latest) or 0) then
+if greatest > (tonumber(redis.call('GET', latest) or 0) or 0) then
   redis.call('SET', latest, string.format('%.0f', greatest))
 end
 redis.call('ZREM', outbox, unpack(ARGV, 4))
@@ -58,7 +59,7 @@ end
 
 # Arguments: the key of the clock, a time. Two leaders may overlap for a moment: it never goes back.
 _SET_ON = """
-if tonumber(ARGV[2]) > tonumber(redis.call('GET', ARGV[1]) or 0) then redis.call('SET', ARGV[1], ARGV[2]) end
+if tonumber(ARGV[2]) > (tonumber(redis.call('GET', ARGV[1]) or 0) or 0) then redis.call('SET', ARGV[1], ARGV[2]) end
 """
 
 
@@ -131,11 +132,17 @@ class Outbox:
             attempts = cast("list[str | None]", self._client.hmget(store.ATTEMPTS, [check_id for check_id, _ in found]))
         rows = ((check_id, due, count) for (check_id, due), count in zip(found, attempts, strict=True))
         pending = entries.decoded(store.OUTBOX, rows, _pending)
-        if len(pending) < len(found):  # what is no id can never end, and the checks wait behind it
-            known = {check.id for check in pending}
-            with store.translated():
-                self._client.zrem(store.OUTBOX, *(check_id for check_id, _ in found if check_id not in known))
+        if len(pending) < len(found):
+            self._drop_strangers(now, limit)
         return pending
+
+    def _drop_strangers(self, now: int, limit: int) -> None:
+        """Take out what is no id: it can never end, and the checks wait behind it."""
+        command = ("ZRANGE", store.OUTBOX, "-inf", now, "BYSCORE", "LIMIT", 0, limit)
+        strangers = [raw for raw in entries.undecoded(self._client, *command) if not _is_id(raw)]
+        if strangers:
+            with store.translated():
+                self._client.zrem(store.OUTBOX, *strangers)
 
     def postpone(self, checks: Sequence[Pending]) -> None:
         """Keep when the next attempt of each is due and how often it was sent; ids that have left stay out."""
@@ -167,6 +174,13 @@ class Outbox:
         """Return every id in flight (for reconciliation)."""
         with store.translated():
             return cast("list[str]", self._client.zrange(store.OUTBOX, 0, -1))
+
+
+def _is_id(raw: bytes) -> bool:
+    try:
+        return parse_id(raw.decode()) == raw.decode()
+    except (ValueError, MalformedMessage):
+        return False
 
 
 def _pending(row: tuple[str, float, str | None]) -> Pending:

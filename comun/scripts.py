@@ -7,12 +7,40 @@ from typing import NamedTuple
 
 Command = tuple[str | int, ...]  # of the store
 
-# Runs the commands in ARGV from `place` on, each preceded by its number of words.
-RUN = """
+ASIDE_KEPT = 9  # keys of one name kept aside; what comes after them is dropped
+
+# Moves a key that somebody gave another type aside, under the first name that is free.
+SET_ASIDE = f"""
+local function set_aside(key)
+  if redis.call('EXISTS', key) == 0 then return '' end
+  for number = 1, {ASIDE_KEPT} do
+    local name = key .. ':ajeno' .. (number > 1 and '-' .. number or '')
+    if redis.call('RENAMENX', key, name) == 1 then return name end
+  end
+  redis.call('DEL', key)
+  return ''
+end
+"""
+
+# Runs the commands in ARGV from `place` on, each preceded by its number of words; its second word is its key. What
+# stands there and cannot be counted on (another type, no number) makes way: the write has begun and must not stop.
+RUN = f"""{SET_ASIDE}
+local function make_way(name, key, field, reason)
+  if string.find(reason, 'WRONGTYPE', 1, true) then
+    set_aside(key)
+  elseif string.find(reason, 'not an integer', 1, true) or string.find(reason, 'overflow', 1, true) then
+    if name == 'HINCRBY' then redis.call('HDEL', key, field) else redis.call('DEL', key) end
+  end
+end
 local function run(place)
   while place <= #ARGV do
-    redis.call(unpack(ARGV, place + 1, place + ARGV[place]))
-    place = place + 1 + ARGV[place]
+    local last = place + ARGV[place]
+    local answer = redis.pcall(unpack(ARGV, place + 1, last))
+    if type(answer) == 'table' and answer.err then
+      make_way(ARGV[place + 1], ARGV[place + 2], ARGV[place + 3], answer.err)
+      redis.call(unpack(ARGV, place + 1, last))
+    end
+    place = last + 1
   end
 end
 """

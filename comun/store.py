@@ -33,6 +33,8 @@ BROKER_RUN = "suite:broker-run"  # string: the run of the broker that was seen l
 WATCHER = "suite:watcher"  # string with expiry: who watches and sends checks by itself
 WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watched
 GIVEN_UP = "suite:given-up"  # string with expiry: the processes that the supervisor gave up on, by name
+UNACKED = "unacked"  # kombu's hash of messages that a worker has taken and not yet acknowledged
+UNACKED_INDEX = "unacked_index"  # kombu's sorted set of when they were taken
 QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds
 
 _NOT_NOW = (
@@ -42,8 +44,9 @@ _NOT_NOW = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
 )
-# Codes of errors that redis-py has no class for: disk full, no replica, no primary, a script that takes long.
-_NOT_NOW_CODES = re.compile(r"\b(?:MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)\b")
+# Codes of errors that redis-py has no class for: disk full, no replica, no primary, a script that takes long, and a key
+# of the wrong type, which the next heartbeat sets aside (comun/entries.py).
+_NOT_NOW_CODES = re.compile(r"\b(?:MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|WRONGTYPE)\b")
 
 
 def connect(url: str, *, timeout: float = 1.0) -> redis.Redis:

@@ -16,7 +16,6 @@ from monitor.journal import decode_events, decode_receptor
 from monitor.latency import BINS
 
 SHOWN = 20  # checks, log lines and events
-UNACKED = "unacked"  # kombu's hash of messages that a worker has taken and not yet acknowledged
 
 
 class Facts(NamedTuple):
@@ -37,17 +36,24 @@ class Facts(NamedTuple):
     watched_since: int | None  # epoch second
     legs: list[int]  # the histograms of the four legs, this minute and the last
     chunks: Mapping[Chunk, Sequence[int]]
+    unreadable: dict[str, int]  # key → entries that were skipped in this reading
 
 
 def read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
     """Read it all, and the chunks asked for, at `now` (epoch seconds). Raises StoreUnavailable."""
+    with entries.noted() as unreadable:
+        facts = _read(client, chunks, now)
+    return facts._replace(unreadable=dict(sorted(unreadable.items())))
+
+
+def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
     minute = int(now) // 60
     with store.translated():
         pipe = client.pipeline(transaction=False)
         for queue in QUEUES:
             pipe.llen(queue)
         pipe.hgetall(store.QUEUE_AGES)
-        pipe.hlen(UNACKED)
+        pipe.hlen(store.UNACKED)
         pipe.zcard(store.OUTBOX)
         pipe.zrange(store.OUTBOX, 0, 0)
         pipe.llen(store.DEAD_LETTERS)
@@ -79,6 +85,7 @@ def read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
         watched_since=decode_second(next(answers)),
         legs=[sum(both) for both in zip(unpack_legs(next(answers)), unpack_legs(next(answers)), strict=True)],
         chunks={chunk: unpack(next(answers), chunk.level) for chunk in chunks},
+        unreadable={},
     )
 
 
@@ -118,4 +125,5 @@ def nothing(chunks: Sequence[Chunk]) -> Facts:
         watched_since=None,
         legs=[0] * len(LEGS) * BINS,
         chunks={chunk: unpack(None, chunk.level) for chunk in chunks},
+        unreadable={},
     )

@@ -6,20 +6,18 @@ read. Memory is bounded whatever the load: see docs/operations.md.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
 import redis
 from redis.client import NEVER_DECODE, Pipeline
 
 from comun import entries, store
 from comun.ids import parse_id, requested_at
-from comun.messages import Check, Hop, Status
+from comun.messages import Check, Status
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
 from monitor.aggregate import LEGS, aggregate
 from monitor.buckets import Chunk, Count, Increments, placed, unpack
 from monitor.latency import BINS
-from monitor.results import pack
-from monitor.results import unpack as unpack_result
+from monitor.results import pack, read_end
 
 RECENT = 200  # ended checks kept for the panel and the alerts, and of each class for /api/checks
 LEGS_KEPT = 180  # seconds a minute's medians are kept after its start
@@ -57,8 +55,9 @@ class Figures:
 
     def totals(self) -> dict[str, int]:
         """Read everything counted since the store exists, by name. Raises StoreUnavailable."""
-        with store.translated():
-            return decode_totals(cast("dict[str, str]", self._client.hgetall(store.TOTALS)))
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hgetall(store.TOTALS)
+        return decode_totals(entries.answers(pipe)[0])
 
     def watched_since(self) -> int | None:
         """Read the first second (epoch) that was watched. Raises StoreUnavailable."""
@@ -141,12 +140,7 @@ def _count(text: str) -> int:
 
 def _recent(entry: str) -> Check:
     check_id, packed = entry.split(",", 1)
-    check = unpack_result(parse_id(check_id), packed)
-    for microseconds in check.trail:
-        entries.moment(microseconds / 1_000_000)
-    if len(check.trail) > len(Hop):
-        raise ValueError("not a trail")
-    return check
+    return read_end(parse_id(check_id), packed)
 
 
 def _get_bytes(pipe: Pipeline, key: str) -> None:

@@ -21,7 +21,7 @@ LIMITS = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
 
 
 class StoreCollector(Collector):
-    """Reads the facts at each scrape. Every label has a fixed, small set of values: 202 series in all."""
+    """Reads the facts at each scrape. Every label has a fixed, small set of values: 203 series in all."""
 
     def __init__(self, read: Callable[[float], Facts]) -> None:
         self._read = read
@@ -122,6 +122,8 @@ def _gauges(facts: Facts, now: float) -> Iterator[Metric]:
     oldest = max(0.0, now - facts.oldest / 1e6) if facts.oldest else 0
     yield GaugeMetricFamily("suite_outbox_oldest_seconds", "Age of the check in the outbox that is due first.", oldest)
     yield GaugeMetricFamily("suite_dead_letters", "Malformed messages kept.", facts.dead_letters)
+    skipped = sum(facts.unreadable.values())
+    yield GaugeMetricFamily("suite_unreadable_entries", "Entries of the store that make no sense: skipped.", skipped)
     if facts.receptor.status is not None:
         up = facts.receptor.status is Status.AVAILABLE
         yield GaugeMetricFamily("suite_receptor_available", "What is believed of the receptor.", up)

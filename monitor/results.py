@@ -6,10 +6,10 @@ from typing import cast
 
 import redis
 
-from comun import store
+from comun import entries, store
 from comun.ids import requested_at
-from comun.messages import Check, Status
-from comun.scripts import RUN, Command, words
+from comun.messages import Check, Hop, Status
+from comun.scripts import RUN, SET_ASIDE, Command, words
 
 Counting = Callable[[Sequence[Check], int], list[Command]]  # (ended for the first time, duplicates) → commands
 
@@ -25,10 +25,15 @@ local seen = 0
 for _ = 1, tonumber(ARGV[3]) do
   local key, count = ARGV[place], tonumber(ARGV[place + 1])
   local first, last = place + 2, place + 1 + count
-  local ends = redis.call('HMGET', key, unpack(ARGV, first, last))
+  local ends = redis.pcall('HMGET', key, unpack(ARGV, first, last))
+  if ends.err then
+    set_aside(key)  -- nothing of ours has this type
+    ends = {{}}
+  end
   local scores = redis.call('ZMSCORE', ARGV[1], unpack(ARGV, first, last))
   local told = {{}}
   for i = 1, count do
+    if ends[i] == '' then ends[i] = false end
     if ends[i] or not scores[i] then
       known[#known + 1] = tostring(seen + i - 1)
       known[#known + 1] = ends[i] or ''
@@ -47,12 +52,13 @@ return known
 
 # Drops what is kept of one second, except of checks that are in flight. Arguments: the keys of outbox, count and index,
 # how the buckets' keys begin, how many results to keep, how many seconds to pass over. Answers whether to look further.
-_TRIM = """
+_TRIM = f"""{SET_ASIDE}
 local outbox, count, index = unpack(ARGV, 1, 3)
 local seconds = redis.call('ZRANGE', index, ARGV[6], ARGV[6] + 1)
-if #seconds < 2 or tonumber(redis.call('GET', count) or 0) <= tonumber(ARGV[5]) then return 'enough' end
+if #seconds < 2 or (tonumber(redis.call('GET', count) or 0) or 0) <= tonumber(ARGV[5]) then return 'enough' end
 local key = ARGV[4] .. seconds[1]
-local ids, ended = redis.call('HKEYS', key), {}
+if redis.call('TYPE', key).ok ~= 'hash' then set_aside(key) end
+local ids, ended = redis.call('HKEYS', key), {{}}
 for first = 1, #ids, 1000 do
   local last = math.min(first + 999, #ids)
   for place, score in ipairs(redis.call('ZMSCORE', outbox, unpack(ids, first, last))) do
@@ -88,11 +94,16 @@ class Results:
         ends = {check.id: check for check in reversed(checks)}  # the first of those with one id
         mine, open_ = set(ends), list(ends.values())[::-1]
         while known := self._try(open_, checks[0], len(checks) - len(mine)):
+            unreadable = set()
             for check_id, packed in known.items():
-                if packed != pack(ends[check_id]):
+                if packed and (kept := _kept(check_id, packed)) is None:
+                    with store.translated():
+                        self._client.hdel(_bucket(check_id), check_id)  # no end that anybody could be told of
+                    unreadable.add(check_id)
+                elif packed != pack(ends[check_id]):
                     mine.discard(check_id)
-                    ends[check_id] = unpack(check_id, packed) if packed else ends[check_id]
-            open_ = [check for check in open_ if check.id not in known]
+                    ends[check_id] = kept if packed and kept else ends[check_id]
+            open_ = [check for check in open_ if check.id not in known or check.id in unreadable]
             if not open_ and len(mine) == len(checks):
                 break
         return [ends[check.id] for check in checks], [_taken(mine, check.id) for check in checks]
@@ -118,9 +129,10 @@ class Results:
 
     def get(self, check_id: str) -> Check | None:
         """Return how the check ended, or None if it has not or is no longer kept."""
-        with store.translated():
-            packed = cast("str | None", self._client.hget(_bucket(check_id), check_id))
-        return unpack(check_id, packed) if packed else None
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hget(_bucket(check_id), check_id)
+        packed = entries.answers(pipe)[0]
+        return _kept(check_id, packed) if packed else None
 
     def _commands(self, new: Sequence[Check], duplicates: int) -> list[Command]:
         seconds = {_second(check.id) for check in new}
@@ -152,6 +164,21 @@ def _second(check_id: str) -> int:
 
 def _bucket(check_id: str) -> str:
     return f"{store.RESULTS}{_second(check_id)}"
+
+
+def _kept(check_id: str, packed: str) -> Check | None:
+    """Decode an end that is kept; None if it is none."""
+    return entries.first(store.RESULTS, packed, lambda packed: read_end(check_id, packed))
+
+
+def read_end(check_id: str, packed: str) -> Check:
+    """Undo `pack`, believing nothing. Raises ValueError or OverflowError."""
+    check = unpack(check_id, packed)
+    for microseconds in check.trail:
+        entries.moment(microseconds / 1_000_000)
+    if len(check.trail) > len(Hop):
+        raise ValueError("not a trail")
+    return check
 
 
 def pack(check: Check) -> str:

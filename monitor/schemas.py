@@ -152,6 +152,7 @@ def components() -> dict[str, Schema]:
             failing=array(
                 closed("Un bucle de fondo que falla una y otra vez.", process=STRING, loop=STRING, error=STRING)
             ),
+            unreadable=array(closed("Entradas del almacén que no se entienden.", key=STRING, entries=COUNT)),
             resent=COUNT,
             checks=array(ref("Trail")),
             logs=array(STRING),

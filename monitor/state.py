@@ -90,6 +90,7 @@ def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: b
             if now - beat["beat"] <= FRESH
             for loop, error in beat.get("failing", {}).items()
         ],
+        "unreadable": [{"key": key, "entries": count} for key, count in facts.unreadable.items()],
         "resent": facts.totals.get("resent", 0),
         "checks": [describe(check) for check in facts.recent],
         "logs": log_lines(facts.recent),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from comun import store
+from comun import entries, store
 from comun.dead_letters import DeadLetters
 from comun.settings import Settings
 from experimento.exits import Exit
@@ -40,15 +40,18 @@ def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
     settings = Settings.load()
     settings = replace(settings, broker_url=find(settings).broker_url)
     box = DeadLetters(store.connect(settings.broker_url, timeout=10))
-    letters = box.peek()
+    with entries.noted() as unreadable:
+        letters = box.peek()
+    if unreadable and not dropping:
+        click.echo(f"En la lista hay {_others(unreadable.total())}; --drop también las quita.", err=True)
     if as_json:
         click.echo(json.dumps(letters, ensure_ascii=False, indent=1))
-    elif not letters:
+    elif not letters and not (dropping and unreadable):
         click.echo("No hay mensajes inválidos.")
     elif replaying:
         _replay(settings, letters, box, yes)
     elif dropping:
-        _drop(letters, box, yes)
+        _drop(letters, box, yes, unreadable.total())
     else:
         Console().print(_table(letters))
     return Exit.MET
@@ -68,11 +71,12 @@ def _replay(settings: Settings, letters: list[Letter], box: DeadLetters, yes: bo
             click.echo(f"Reenviados: {len(sent)} de {len(letters)}.")
 
 
-def _drop(letters: list[Letter], box: DeadLetters, yes: bool) -> None:
-    if _confirmed(f"¿Eliminar {_messages(len(letters))} para siempre?", yes):
+def _drop(letters: list[Letter], box: DeadLetters, yes: bool, unreadable: int) -> None:
+    others = f" y {_others(unreadable)}" if unreadable else ""
+    if _confirmed(f"¿Eliminar {_messages(len(letters))}{others} para siempre?", yes):
         for letter in reversed(letters):  # those listed: one that arrives now stays
             box.remove(letter)
-        click.echo(f"Eliminados: {len(letters)}.")
+        click.echo(f"Eliminados: {len(letters) + (box.drop_unreadable() if unreadable else 0)}.")
 
 
 def _confirmed(question: str, yes: bool) -> bool:
@@ -84,6 +88,10 @@ def _confirmed(question: str, yes: bool) -> bool:
 
 def _messages(count: int) -> str:
     return "1 mensaje" if count == 1 else f"{count} mensajes"
+
+
+def _others(count: int) -> str:
+    return "1 entrada que no es un mensaje" if count == 1 else f"{count} entradas que no son mensajes"
 
 
 def _time(letter: Letter) -> str:

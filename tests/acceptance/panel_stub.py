@@ -116,6 +116,7 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
         "outbox": {"size": 0, "oldest_ms": None},
         "dead_letters": 0,
         "failing": [],
+        "unreadable": [],
         "resent": 0,
         "checks": checks,
         "logs": [line for check in reversed(checks[:4]) for line in log_lines(check)],

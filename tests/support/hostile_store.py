@@ -36,9 +36,15 @@ BAD = [
     f"{new_id(1_700_000_000_000_000, 1)},1,1,1,1,1,1,1,1",
     "no-es-un-id,1,2",
 ]
-LISTS = [store.EVENTS, *(store.RECENT + end for end in ("", ":0", ":1", ":2", ":3")), store.ALERTS + ":webhook"]
+LISTS = [
+    store.DEAD_LETTERS,
+    store.EVENTS,
+    *(store.RECENT + end for end in ("", ":0", ":1", ":2", ":3")),
+    store.ALERTS + ":webhook",
+]
 HASHES = [store.WORKERS, store.TOTALS, store.QUEUE_AGES, store.ATTEMPTS]
 STRINGS = [store.RECEPTOR, store.RECEPTOR_SETTING, store.WATCHED_SINCE]
+COUNTED = [store.CLOCK, store.LATEST_ENDED, store.RESULTS_COUNT]  # strings that scripts count with
 
 
 def plant(client: redis.Redis, bad: str | bytes) -> None:
@@ -47,8 +53,8 @@ def plant(client: redis.Redis, bad: str | bytes) -> None:
         client.lpush(key, bad)
         client.rpush(key, bad)
     for key in HASHES:
-        client.hset(key, mapping={"x": bad, "platform": bad})
-    for key in STRINGS:
+        client.hset(key, mapping={"x": bad, "platform": bad, "accepted": bad})
+    for key in (*STRINGS, *COUNTED):
         client.set(key, bad)
     client.zadd(store.OUTBOX, {bad: 1})
 
