@@ -22,9 +22,9 @@ _ADD = f"""{RUN}{IS_NEW}
 local clock, outbox, writer, number, start, grace, count = unpack(ARGV, 1, 7)
 if number == '0' or is_new(writer, number) then
   redis.call('SET', clock, start, 'NX')
-  local due = (tonumber(redis.call('GET', clock)) or tonumber(start)) + grace
+  local due = string.format('%.0f', (tonumber(redis.call('GET', clock)) or tonumber(start)) + grace)
   for place = 8, 7 + count do
-    redis.call('ZADD', outbox, 'NX', string.format('%.0f', due), ARGV[place])
+    redis.call('ZADD', outbox, 'NX', due, ARGV[place])
   end
   run(8 + count)
 end

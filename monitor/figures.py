@@ -36,12 +36,18 @@ class Figures:
         self._client = client
         self._count = client.register_script(_COUNT)
 
-    def count(self, increments: Increments, totals: Mapping[str, int], write: Write = UNNUMBERED) -> None:
-        """Add to the buckets of some seconds and to some totals, all of it or nothing.
+    def count(
+        self,
+        increments: Increments,
+        totals: Mapping[str, int],
+        write: Write = UNNUMBERED,
+        besides: Sequence[Command] = (),
+    ) -> None:
+        """Add to the buckets of some seconds and to some totals, and run the commands `besides`: all of it or nothing.
 
         Safe to repeat with the same `write`. Raises StoreUnavailable.
         """
-        counting = (*_bucket_commands(increments), *_total_commands(totals))
+        counting = (*_bucket_commands(increments), *_total_commands(totals), *besides)
         with store.translated():
             self._count(args=[store.WRITERS + write.writer, write.number, *words(counting)])
 

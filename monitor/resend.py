@@ -12,11 +12,11 @@ from comun.ids import requested_at
 from comun.loop import Loop, every
 from comun.messages import QUEUES, Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
-from comun.scripts import Writer
 from comun.settings import Settings
 from monitor.figures import Figures
 from monitor.lease import Lease
 from monitor.results import Results
+from monitor.tally import Counts
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks
@@ -61,8 +61,7 @@ class Resender:
         self._bus = bus
         self._outbox = outbox
         self._results = results
-        self._figures = figures
-        self._writer = Writer()
+        self._counts = Counts(figures)
         self._lease = Lease(bus.store, store.LEADER)
         self._idle_since: float | None = None
         self._looked_at: float | None = None  # monotonic seconds of the last look as the leader
@@ -73,6 +72,7 @@ class Resender:
 
     def _look_if_leader(self) -> None:
         try:
+            self._counts.flush()  # also of who leads no longer
             if self._lease.renew():
                 self.look()
             else:
@@ -101,10 +101,11 @@ class Resender:
             )
             ids = [check.id for check in decision.resend]
             self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
-            self._figures.count({}, {"resent": len(ids)}, self._writer.next())
             log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
+            self._counts.add({}, {"resent": len(ids)})
         if decision.abandon:
             self._abandon(decision.abandon, now)
+        self._counts.flush()
         self._results.trim(self._settings.results_kept)
         return decision
 

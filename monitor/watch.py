@@ -20,6 +20,7 @@ from monitor.figures import Figures
 from monitor.journal import Journal
 from monitor.lease import Lease
 from monitor.observations import ROLES, is_told, restarts, sent_at
+from monitor.tally import Counts
 
 log = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks
@@ -34,6 +35,7 @@ class Watcher:
         self._settings = settings
         self._client = client
         self._figures = figures
+        self._counts = Counts(figures)
         self._writer = Writer()
         self._journal = Journal(client)
         self._channels = tuple(channels)
@@ -47,6 +49,7 @@ class Watcher:
     def _look_if_leader(self) -> None:
         now = time.time()
         try:
+            self._counts.flush()  # also of who leads no longer
             if self.lease.renew():
                 self.look(now)
         except StoreUnavailable:
@@ -63,15 +66,14 @@ class Watcher:
         self._note_ages()
 
     def _mark(self, second: int) -> None:
-        stalled = not self._watched_to or second - self._watched_to > LONGEST_STALL
+        stalled = not self._watched_to or abs(second - self._watched_to) > LONGEST_STALL  # or the clock was set
         seconds = range(second if stalled else self._watched_to + 1, second + 1)
         if seconds:
-            self._figures.count(
-                {each: {Count.WATCHED: 1} for each in seconds}, {"watched": len(seconds)}, self._writer.next()
-            )
-            with store.translated():
-                self._client.set(store.WATCHED_SINCE, second, nx=True)
+            self._counts.add({each: {Count.WATCHED: 1} for each in seconds}, {"watched": len(seconds)})
             self._watched_to = second
+        with store.translated():
+            self._client.set(store.WATCHED_SINCE, second, nx=True)
+        self._counts.flush()
 
     def _note_fault(self, now: float) -> None:
         if self._away_since is not None:
@@ -100,9 +102,8 @@ class Watcher:
             event: Event = {"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}
             if not is_told(event, self._journal.events(limit=20)):
                 self._journal.write(events=[event])
-            self._figures.count({}, {f"restarts:{role}": 1}, self._writer.next())
-            with store.translated():
-                self._client.hdel(store.WORKERS, gone)
+            # In one step: if this fails, the silent worker is found again, and if only its answer is lost, it is not.
+            self._figures.count({}, {f"restarts:{role}": 1}, self._writer.next(), [("HDEL", store.WORKERS, gone)])
 
     def _note_broker_restart(self, now: float) -> None:
         """Notice a restart too quick for any command to fail."""

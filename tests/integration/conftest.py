@@ -5,11 +5,33 @@ from pathlib import Path
 import pytest
 
 from comun.errors import SuiteError
+from comun.loop import Loop
 from experimento.supervision import broker as embedded
 from experimento.supervision.probes import Probes
 from log_manager.ledger import Ledger
 from tests.helpers import missing, wait_until
 from tests.helpers_broker import BrokerProcess
+
+_started: list[Loop] = []
+
+
+@pytest.fixture(autouse=True)
+def _loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stop the loops that a test starts: else they go on until the session ends, and complain all the time."""
+    start = Loop.start
+
+    def start_and_note(loop: Loop) -> Loop:
+        _started.append(loop)
+        return start(loop)
+
+    monkeypatch.setattr(Loop, "start", start_and_note)
+    yield
+    stop_loops()
+
+
+def stop_loops() -> None:
+    while _started:
+        _started.pop().stop()
 
 
 @pytest.fixture
@@ -32,6 +54,7 @@ def broker_url(broker: embedded.Broker) -> Iterator[str]:
         wait_until(Probes(broker.url, "").broker_answers, timeout=10)
         yield broker.url
     finally:
+        stop_loops()
         process.kill()
         process.wait()
 
@@ -44,6 +67,7 @@ def broker_process(broker: embedded.Broker) -> Iterator[BrokerProcess]:
         process.start()
         yield process
     finally:
+        stop_loops()
         process.kill()
 
 

@@ -2,7 +2,9 @@
 
 import json
 import random
+import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -303,6 +305,13 @@ def test_with_a_token_the_data_are_closed_and_health_is_open(broker_url: str) ->
     assert client.get("/api/state", headers={"Authorization": "Bearer 0123456789abcdef"}).status_code == 200
 
 
+@pytest.fixture
+def _no_heartbeat_left() -> Iterator[None]:
+    yield
+    wait_until(lambda: all(thread.name != "heartbeat-api" for thread in threading.enumerate()), 10)
+
+
+@pytest.mark.usefixtures("_no_heartbeat_left")
 def test_plain_requests_alone_say_that_the_api_is_there(monitor: Monitor, client: FlaskClient) -> None:
     assert {client.get("/status").status_code for _ in range(100)} == {200}
     wait_until(lambda: [beat["role"] for beat in heartbeat.alive(monitor.store, time.time())] == ["api"], 10)

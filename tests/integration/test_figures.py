@@ -3,8 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
 import pytest
 
@@ -19,10 +18,11 @@ from monitor.buckets import Count, chunks_of
 from monitor.figures import RECENT, Figures, commands
 from monitor.journal import Journal
 from monitor.lease import Lease
-from monitor.tally import Tally
+from monitor.tally import Counts, Tally
 from monitor.watch import Watcher
 from tests.helpers import wait_until
 from tests.support.accepted import AcceptedResults
+from tests.support.unconfirmed import fails_once
 
 NOW = time.time()
 
@@ -133,38 +133,57 @@ def test_recent_checks_can_be_read_by_class_newest_first(bench: Bench) -> None:
 
 def test_requests_refused_while_the_broker_is_away_are_counted_when_it_is_back(bench: Bench) -> None:
     tally, ids = Tally(bench.figures), [check.id for check in bench.checks(2)]
-    bench.figures.count = refuse_once(bench.figures.count)  # type: ignore[method-assign]
+    bench.figures.count = fails_once(bench.figures.count, written=False)  # type: ignore[method-assign]
     tally.refused(ids)
     wait_until(lambda: bench.figures.totals().get("refused") == 2, 10)
     assert bench.measured(60).counters[Count.REFUSED] == 2
 
 
 def test_a_count_whose_confirmation_was_lost_is_counted_once(bench: Bench) -> None:
-    tally, ids = Tally(bench.figures), [check.id for check in bench.checks(2)]
-    count, lost = bench.figures.count, iter([StoreUnavailable("no answer")])
-
-    def counts_and_says_nothing(*args: Any) -> None:
-        count(*args)
-        for error in lost:
-            raise error
-
-    bench.figures.count = counts_and_says_nothing  # type: ignore[method-assign]
-    tally.refused(ids[:1])
-    wait_until(lambda: not tally._counts, 10)
-    tally.refused(ids[1:])  # does not join what was tried already
-    wait_until(lambda: not tally._counts and not tally._frozen, 10)
+    counts = Counts(bench.figures)
+    bench.figures.count = fails_once(bench.figures.count, written=True)  # type: ignore[method-assign]
+    counts.add({}, {"refused": 1})
+    with pytest.raises(StoreUnavailable):
+        counts.flush()
+    counts.add({}, {"refused": 1})  # does not join what was tried already
+    counts.flush()
     assert bench.figures.totals()["refused"] == 2
 
 
-def refuse_once(count: Callable[..., None]) -> Callable[..., None]:
-    refusals = iter([StoreUnavailable("away")])
+@pytest.mark.parametrize("written", [False, True], ids=["not written", "written, but not confirmed"])
+def test_what_a_watcher_counts_is_counted_once_when_the_store_was_away_meanwhile(
+    bench: Bench, watcher: Watcher, written: bool
+) -> None:
+    count = bench.figures.count
+    for second in range(-4, 1):
+        with suppress(StoreUnavailable):
+            bench.figures.count = fails_once(count, written)  # type: ignore[method-assign]
+            watcher.look(NOW + second)
+        bench.figures.count = count  # type: ignore[method-assign]
+    watcher._counts.flush()
+    assert bench.figures.totals()["watched"] == 5
+    assert bench.measured(60).counters[Count.WATCHED] == 5
 
-    def counting(*args: object) -> None:
-        for refusal in refusals:
-            raise refusal
-        count(*args)
 
-    return counting
+@pytest.mark.parametrize("written", [False, True], ids=["not written", "written, but not confirmed"])
+def test_a_restart_is_counted_once_when_the_store_was_away_meanwhile(
+    bench: Bench, watcher: Watcher, written: bool
+) -> None:
+    beat(bench, 1, NOW - 99, NOW - 20)
+    beat(bench, 2, NOW - 18, NOW)
+    bench.figures.count = fails_once(bench.figures.count, written)  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        watcher._note_restarts(NOW)
+    for _ in range(2):
+        watcher._note_restarts(NOW)
+    assert bench.figures.totals()["restarts:platform"] == 1
+    assert len(Journal(bench.store).events()) == 1
+
+
+def test_a_clock_that_is_set_back_does_not_end_the_watching(bench: Bench, watcher: Watcher) -> None:
+    for second in (3_600, *range(-9, 1)):
+        watcher.look(NOW + second)
+    assert bench.measured(60).counters[Count.WATCHED] == 10
 
 
 def test_only_one_leads_until_it_falls_silent(bench: Bench) -> None:
@@ -214,16 +233,17 @@ def test_a_flip_is_kept_as_a_fact_and_told_to_every_channel_once(bench: Bench, w
     assert reminder and reminder["kind"] == "reminder"
 
 
-def test_a_worker_that_takes_the_place_of_a_silent_one_is_a_restart(bench: Bench, watcher: Watcher) -> None:
-    def beat(pid: int, started: float, last: float, host: str = "here") -> None:
-        name = f"platform@{host}:{pid}"
-        text = {"role": "platform", "pid": pid, "host": host, "started": started, "beat": last, "done": 0}
-        bench.store.hset(store.WORKERS, name, json.dumps(text))
+def beat(bench: Bench, pid: int, started: float, last: float, host: str = "here") -> None:
+    name = f"platform@{host}:{pid}"
+    text = {"role": "platform", "pid": pid, "host": host, "started": started, "beat": last, "done": 0}
+    bench.store.hset(store.WORKERS, name, json.dumps(text))
 
-    beat(1, NOW - 99, NOW - 20)  # killed
-    beat(2, NOW - 18, NOW)  # its follower
-    beat(3, NOW - 99, NOW - 20, host="there")  # gone, and nobody followed
-    beat(4, NOW - 5, NOW)  # one more, in nobody's place
+
+def test_a_worker_that_takes_the_place_of_a_silent_one_is_a_restart(bench: Bench, watcher: Watcher) -> None:
+    beat(bench, 1, NOW - 99, NOW - 20)  # killed
+    beat(bench, 2, NOW - 18, NOW)  # its follower
+    beat(bench, 3, NOW - 99, NOW - 20, host="there")  # gone, and nobody followed
+    beat(bench, 4, NOW - 5, NOW)  # one more, in nobody's place
     watcher.look(NOW)
     watcher.look(NOW + 1)
     events = Journal(bench.store).events()

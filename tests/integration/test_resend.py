@@ -7,6 +7,7 @@ import pytest
 from comun import store
 from comun.bus import Bus
 from comun.clock import Clock
+from comun.errors import StoreUnavailable
 from comun.ids import new_id
 from comun.messages import QUEUES, Check, Hop, Status
 from comun.outbox import Outbox
@@ -16,6 +17,7 @@ from monitor.resend import Resender
 from monitor.results import Results
 from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
+from tests.support.unconfirmed import fails_once
 
 NOW = 1_790_000_000_000_000
 GRACE = 3_000_000  # microseconds
@@ -44,9 +46,9 @@ class Stand:
         self.bus = Bus(settings, "monitor", clock=clock)
         self.outbox = Outbox(self.bus.store)
         self.results = Results(self.bus.store, commands)
-        figures = Figures(self.bus.store)
-        self.resender = Resender(settings, self.bus, self.outbox, self.results, figures)
-        self.totals = figures.totals
+        self.figures = Figures(self.bus.store)
+        self.resender = Resender(settings, self.bus, self.outbox, self.results, self.figures)
+        self.totals = self.figures.totals
 
     def accept(self, number: int = 1) -> str:
         """Put a check in the outbox as the intake does."""
@@ -86,6 +88,16 @@ def test_a_lost_check_is_sent_again_once_it_has_been_overtaken(stand: Stand) -> 
     stand.end_one_accepted_now()
     assert stand.look_after(500_000) == [lost]
     assert stand.broker.sent("logs")[-1] == [Hop.REQUESTED, [[lost, None]]]
+    assert stand.totals()["resent"] == 1
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["not written", "written, but not confirmed"])
+def test_what_was_sent_again_is_counted_once_when_the_store_was_away_meanwhile(stand: Stand, written: bool) -> None:
+    stand.accept()
+    stand.figures.count = fails_once(stand.figures.count, written)  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        stand.look_after(3 * GRACE)
+    stand.resender._look_if_leader()
     assert stand.totals()["resent"] == 1
 
 
