@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ CELERY_OPTIONS: dict[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,  # never give up
     "broker_channel_error_retry": True,  # nor on a broker that refuses writes for now, its disk being full
-    "task_publish_retry_policy": {"max_retries": None, "interval_start": 0, "interval_step": 0.2, "interval_max": 1},
+    "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_max": 0},  # `insist` has patience
     "broker_transport": transport.NAME,
     "broker_transport_options": {
         "visibility_timeout": 60,  # seconds until a dead worker's messages come back; the outbox is quicker
@@ -198,7 +199,8 @@ class Bus:
         Each reason is said once, and that it is over: what stays wrong for a day does not fill the console.
 
         The message in hand stays unacknowledged meanwhile, so nothing is lost if the worker is killed. Each
-        try counts as progress in the heartbeat: a worker that waits for a full disk is not a hung one.
+        try counts as progress in the heartbeat: a worker that waits for a full disk is not a hung one. A worker
+        that is told to end does so instead of waiting on.
         """
         pause, said = 0.1, ""
         while True:
@@ -213,8 +215,14 @@ class Bus:
                 if said != (said := str(exc)):
                     log.warning("Se reintenta hasta que se pueda: %s", exc)
             self._retries += 1
+            self._end_if_told()
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _end_if_told(self) -> None:
+        """Raise what ends a worker that is told to end and in which a task waits (pool `solo`, as in `up`)."""
+        if threading.current_thread() is threading.main_thread():  # tasks run there, loops do not
+            worker_state.maybe_shutdown()
 
     def _publish(self, *messages: tuple[Route, tuple[Any, ...]]) -> None:
         """Publish messages with one round trip, again until it is sure that all are there."""

@@ -31,6 +31,7 @@ T = TypeVar("T")
 LOOK = 0.05  # seconds between two questions whether a process is ready
 WATCH = 1.0  # seconds between two looks at everybody's progress
 PATIENCE = 5.0  # seconds after which it is said who is not ready yet
+SILENT = 5.0  # seconds without a word of the broker after which that is not waited for: it would be back by then
 DRAIN = 15.0  # seconds that checks in flight have to end before the workers do
 CANNOT_START = 127  # what a shell ends with then
 GRACE = 12.0  # seconds a process has to end; granian gives its own processes 10
@@ -228,11 +229,12 @@ class Supervisor:
 
     async def _drain(self) -> None:
         """Wait until every accepted check has ended, for a bounded time; what is left stays in the broker."""
-        began = said = time.monotonic()
+        began = said = heard = time.monotonic()
         while (left := await self._ask(self._observer.in_flight, None)) != 0:
             now = time.monotonic()
+            heard = heard if left is None else now
             count = "no se sabe cuántas, el broker no responde" if left is None else str(left)
-            if now - began > DRAIN:
+            if now - began > DRAIN or now - heard > SILENT:
                 self._console.say(f"Consultas sin terminar: {count}. Quedan en el broker y se retoman al arrancar.")
                 return
             if now - said > 2:

@@ -299,7 +299,7 @@ def test_workers_go_on_until_no_check_is_in_flight(stage: Stage) -> None:
 def test_waiting_for_checks_in_flight_is_bounded(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, left: int | None, text: str
 ) -> None:
-    monkeypatch.setattr(module, "DRAIN", 0.2)
+    monkeypatch.setattr(module, "SILENT" if left is None else "DRAIN", 0.2)
 
     class Stuck(Quiet):
         def in_flight(self) -> int | None:

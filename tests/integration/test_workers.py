@@ -14,6 +14,8 @@ from flask import Flask
 from comun import heartbeat, store
 from comun.bus import Bus
 from comun.dead_letters import DeadLetters
+from comun.ids import new_id
+from comun.messages import Hop, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
 from monitor.figures import Figures, commands
@@ -37,6 +39,7 @@ class Suite(NamedTuple):
     outbox: Outbox
     letters: DeadLetters
     directory: Path
+    bus: Bus
 
     def get(self, address: str) -> Any:
         response = self.app.test_client().get(address)
@@ -64,7 +67,7 @@ def suite(broker_process: BrokerProcess, tmp_path: Path) -> Iterator[Suite]:
     intake = Intake(settings, bus, outbox, Tally(Figures(bus.store)))
     app = create_app(intake=intake, outbox=outbox, results=results)
     letters = DeadLetters(bus.store)
-    yield Suite(settings, app, outbox, letters, tmp_path)
+    yield Suite(settings, app, outbox, letters, tmp_path, bus)
     assert letters.peek() == []
 
 
@@ -252,3 +255,15 @@ def test_workers_that_are_started_before_the_broker_wait_for_it(suite: Suite, br
             suite.get("/status?wait=30")
             wait_until(lambda: suite.outbox.size() == 0, timeout=30)
     assert len(suite.lines(LOGS)) == 5
+
+
+def test_a_worker_that_waits_with_a_message_in_hand_ends_when_it_is_told_to(
+    suite: Suite, broker_process: BrokerProcess, tmp_path: Path
+) -> None:
+    console = tmp_path / "logs-0.txt"
+    settings = dataclasses.replace(suite.settings, logs_dir=tmp_path / "nowhere")
+    with workers(settings, "logs", output=tmp_path):
+        suite.bus.log(Hop.REQUESTED, requested([new_id(1_790_000_000_000_000, 1)]))
+        wait_until(lambda: "no se puede escribir" in console.read_text(), timeout=30)
+        broker_process.kill()
+    broker_process.start()  # the helper waited for the worker's end
