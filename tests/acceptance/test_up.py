@@ -278,7 +278,7 @@ def test_secrets_in_files_serve_every_process_and_stand_in_no_file_of_a_run(
 ) -> None:
     board = suite.board()
     assert board
-    token, address = "un-token-de-prueba-bastante-largo", board.broker_url.removesuffix("/0") + "/1"
+    token, address = "un-token-de-prueba-bastante-largo", f"{board.broker_url}?db=1"
     (tmp_path / "token").write_text(f"{token}\n")
     (tmp_path / "broker").write_text(f"{address}\n")
     other = start_suite(MONITOR_TOKEN_FILE=str(tmp_path / "token"), BROKER_URL_FILE=str(tmp_path / "broker"))
