@@ -1,24 +1,24 @@
 """The bus: the one Celery configuration, how a batch is sent and received, and where a broken message goes."""
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from celery import Celery, Task, signals
 from celery.worker import state as worker_state
 from celery.worker.consumer import Consumer
+from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
 
 from comun import heartbeat, store, transport
 from comun.clock import Clock
 from comun.dead_letters import DeadLetters
-from comun.envelope import check_envelope
+from comun.envelope import REFUSED
 from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
 from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
 from comun.settings import Settings, shut_out_others
@@ -78,10 +78,8 @@ class SuiteConsumer(Consumer):
         not_the_messages_fault = (*self.connection_errors, *self.channel_errors)
 
         def on_message(message: Any) -> None:
-            try:
-                check_envelope(message.headers, message.payload)
-            except Exception as exc:  # noqa: BLE001 whatever a decoder raises: content type, encoding, depth
-                self._refuse(message, exc)
+            if reason := message.headers.get(REFUSED):
+                self._refuse(message, MalformedMessage(reason))
                 return
             try:
                 handle(message)
@@ -93,10 +91,6 @@ class SuiteConsumer(Consumer):
 
         return on_message
 
-    def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Keep a message whose body cannot be decompressed."""
-        self._refuse(message, exc)
-
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Keep a message for a task that this worker does not have."""
         self._refuse(message, MalformedMessage(f"tarea desconocida: {exc}"))
@@ -106,36 +100,35 @@ class SuiteConsumer(Consumer):
         self._refuse(message, exc)
 
     def _refuse(self, message: Any, exc: Exception) -> None:
-        body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
-        headers = message.headers if isinstance(message.headers, dict) else {}
         self.app.suite_bus.bury(
-            reason=f"{type(exc).__name__}: {exc}",
-            queue=str(message.delivery_info.get("routing_key", "")),
-            task=str(headers.get("task", "")),
-            message_id=str(headers.get("id", "")),
-            content_type=str(message.content_type),
-            body=body,
+            exc,
+            queue=message.delivery_info["routing_key"],
+            task=message.headers.get("task", ""),
+            message_id=message.headers.get("id", ""),
+            entry=message.entry,
         )
         if not message.acknowledged:
             message.ack()
+
+
+class SuiteRequest(Request):
+    """A request that goes on from the body as it was read: Celery would decode it once more, in the pool."""
+
+    def __init__(self, message: Any, **named: Any) -> None:
+        super().__init__(message, **named | {"body": message.payload, "decoded": True})
 
 
 class SuiteTask(Task):
     """A task whose failure is a dead letter: trying again what is malformed can never help."""
 
     abstract = True
+    Request = "comun.bus:SuiteRequest"
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Keep the message's arguments with the reason."""
-        info = self.request.delivery_info or {}
-        self.app.suite_bus.bury(
-            reason=f"{type(exc).__name__}: {exc}",
-            queue=str(info.get("routing_key", "")),
-            task=self.name,
-            message_id=task_id,
-            content_type="application/json",
-            body=json.dumps([args, kwargs, {}], default=str).encode(),
-        )
+        """Keep the message, with the reason."""
+        bus = self.app.suite_bus
+        tag, queue = self.request.properties["delivery_tag"], self.request.delivery_info["routing_key"]
+        bus.bury(exc, queue=queue, task=self.name, message_id=task_id, entry=bus.insist(lambda: bus.taken(tag)))
 
 
 def make_celery(settings: Settings, name: str) -> Celery:
@@ -188,10 +181,17 @@ class Bus:
         """Send a batch's events to the log."""
         self._publish((Route.WRITE_LOG, (int(hop), encode(checks))))
 
-    def bury(self, **letter: Any) -> None:
-        """Put a message among the dead letters, waiting for the store if need be."""
+    def bury(self, exc: Exception, **letter: Any) -> None:
+        """Put an entry of a queue among the dead letters, waiting for the store if need be."""
+        letter["reason"] = f"{type(exc).__name__}: {exc}"
         log.warning("dead_letter queue=%(queue)s task=%(task)s reason=%(reason)s", letter)
         self.insist(lambda: self._dead_letters.bury(**letter))
+
+    def taken(self, tag: str) -> bytes:
+        """Return the entry that a worker has taken from a queue, empty if it was put back. Raises StoreUnavailable."""
+        with store.translated():
+            _, _, entry = (cast("str | None", self.store.hget(store.UNACKED, tag)) or "").partition(" ")
+        return entry.encode()  # it was read, so it was UTF-8
 
     def insist(self, action: Callable[[], T]) -> T:
         """Do `action`, again and again while it raises an error that time can mend (one with `retry_after`).

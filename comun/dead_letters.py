@@ -10,7 +10,7 @@ import redis
 from comun import entries, store
 
 KEPT = 10_000  # letters; older ones fall off
-BODY_KEPT = 65_536  # bytes of a body; a longer one is cut and cannot be replayed
+ENTRY_KEPT = 65_536  # bytes of an entry; a longer one is cut and cannot be replayed
 
 
 class DeadLetters:
@@ -19,17 +19,16 @@ class DeadLetters:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def bury(self, *, reason: str, queue: str, task: str, message_id: str, content_type: str, body: bytes) -> None:
-        """Keep one message. Raises StoreUnavailable."""
+    def bury(self, *, reason: str, queue: str, task: str, message_id: str, entry: bytes) -> None:
+        """Keep an entry of a queue, byte for byte. Raises StoreUnavailable."""
         letter = {
             "at": time.time(),
             "reason": reason[:500],
             "queue": queue,
             "task": task,
             "id": message_id,
-            "content_type": content_type,
-            "body": base64.b64encode(body[:BODY_KEPT]).decode(),
-            "bytes": len(body),
+            "entry": base64.b64encode(entry[:ENTRY_KEPT]).decode(),
+            "bytes": len(entry),
         }
         with store.translated():
             pipe = self._client.pipeline(transaction=False)
@@ -63,13 +62,21 @@ class DeadLetters:
             # From the oldest on; written again, a letter is the very text that is in the list.
             self._client.lrem(store.DEAD_LETTERS, -1, json.dumps(letter))
 
+    def put_back(self, letter: dict[str, Any]) -> None:
+        """Put one letter that `peek` returned back into its queue, in one step. Raises StoreUnavailable."""
+        with store.translated():
+            pipe = self._client.pipeline()
+            pipe.lrem(store.DEAD_LETTERS, -1, json.dumps(letter))
+            pipe.lpush(letter["queue"], base64.b64decode(letter["entry"]))
+            pipe.execute()
+
 
 def _letter(text: str) -> dict[str, Any]:
     """Decode a letter as `bury` wrote it, so that it is found again to be removed."""
     letter = cast("dict[str, Any]", json.loads(text))
     entries.moment(letter["at"])
-    words = [letter[word] for word in ("reason", "queue", "task", "id", "content_type", "body")]
-    base64.b64decode(letter["body"], validate=True)
+    words = [letter[word] for word in ("reason", "queue", "task", "id", "entry")]
+    base64.b64decode(letter["entry"], validate=True)
     typed = all(isinstance(word, str) for word in words) and type(letter["bytes"]) is int
     if not typed or json.dumps(letter) != text:
         raise ValueError("not a dead letter")

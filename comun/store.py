@@ -15,6 +15,8 @@ CLOCK = "suite:clock"  # string: microseconds; goes on only while a leader looks
 WRITERS = "suite:writers:"  # + writer: string with expiry: the number of its last write, see comun/scripts.py
 ATTEMPTS = "suite:attempts"  # hash: id → times it was re-sent
 LATEST_ENDED = "suite:latest-ended-by-clock"  # string: the greatest score of an ended check that was never re-sent
+UNACKED = "suite:unacked"  # hash: tag → queue, space, message: what workers have taken and not acknowledged
+UNACKED_INDEX = "suite:unacked-index"  # sorted set: tag → second in which it was taken, by the broker's clock
 DEAD_LETTERS = "suite:dead-letters"  # list of JSON, newest first
 WORKERS = "suite:workers"  # hash: role@host:pid → JSON heartbeat
 LEADER = "suite:leader"  # string with expiry: who re-sends
@@ -33,8 +35,6 @@ BROKER_RUN = "suite:broker-run"  # string: the run of the broker that was seen l
 WATCHER = "suite:watcher"  # string with expiry: who watches and sends checks by itself
 WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watched
 GIVEN_UP = "suite:given-up"  # string with expiry: the processes that the supervisor gave up on, by name
-UNACKED = "unacked"  # kombu's hash of messages that a worker has taken and not yet acknowledged
-UNACKED_INDEX = "unacked_index"  # kombu's sorted set of when they were taken
 QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds
 
 _NOT_NOW = (

@@ -1,32 +1,173 @@
-"""kombu's Redis transport, except that a channel keeps its client and survives whatever stands in a queue."""
+"""kombu's Redis transport, except that a worker takes a message and records it in one step, and believes no entry.
 
-import base64
-import json
+What a worker has taken stands in a hash of our own: another application's workers on the same broker would
+put it back by kombu's rules, or end at it.
+"""
+
+import time
 import uuid
-from collections.abc import Callable
+from queue import Empty
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+
+from comun import store
+from comun.envelope import Payload, refused, unwrap
+from comun.errors import MalformedMessage
+from comun.messages import QUEUES
 
 NAME = "suite"  # under which kombu knows the transport
+RESTORED = 100  # messages put back in one command
+
+# Keys: the queue, what was taken, its index. Argument: the tag of the taken message. In the index first, out of the
+# queue last: a broker that refuses one of the writes, or has a key of the wrong type, loses nothing.
+_TAKE = """
+local entry = redis.call('LINDEX', KEYS[1], -1)
+if entry then
+  redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[1])
+  redis.call('HSET', KEYS[2], ARGV[1], KEYS[1] .. ' ' .. entry)
+  redis.call('RPOP', KEYS[1])
+end
+return entry
+"""
+
+# Keys: what was taken, its index, the queues. Arguments: one tag, or none and the age in seconds from which on all are
+# put back, and how many at the most. Answers what cannot be put back, each with its tag, and its age starts anew.
+_RESTORE = """
+local taken, index = KEYS[1], KEYS[2]
+local now = tonumber(redis.call('TIME')[1])
+local tags = {ARGV[1]}
+if ARGV[1] == '' then tags = redis.call('ZRANGEBYSCORE', index, '-inf', now - ARGV[2], 'LIMIT', 0, ARGV[3]) end
+local strange = {}
+for _, tag in ipairs(tags) do
+  local value = redis.call('HGET', taken, tag)
+  local queue
+  for place = 3, #KEYS do
+    local name = KEYS[place] .. ' '
+    if value and string.sub(value, 1, #name) == name then queue = KEYS[place] end
+  end
+  if value and not queue then
+    redis.call('ZADD', index, now, tag)
+    table.insert(strange, {tag, value})
+  else
+    if queue then redis.call('RPUSH', queue, string.sub(value, #queue + 2)) end
+    redis.call('HDEL', taken, tag)
+    redis.call('ZREM', index, tag)
+  end
+end
+return strange
+"""
+
+
+class QoS(redis.QoS):
+    """What a worker has taken and not acknowledged."""
+
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Keep a message in memory; the store has had it since it was taken."""
+        if message.entry is not None:
+            super(redis.QoS, self).append(message, delivery_tag)  # type: ignore[no-untyped-call]
+        else:
+            super().append(message, delivery_tag)  # type: ignore[no-untyped-call]
+
+    def restore_visible(self, *_: Any, **__: Any) -> None:
+        """Put back what has been taken for too long: its worker is gone. What makes no sense becomes a refused one."""
+        for tag, value in self.channel.restore("", self.visibility_timeout):
+            self.channel.deliver(value, "", tag)
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put one message back to its queue."""
+        self.channel.restore(tag, 0)
+
+
+class Message(virtual.Message):
+    """A message that was read when it was taken."""
+
+    def __init__(self, payload: Payload, channel: Any = None, **named: Any) -> None:
+        super().__init__(payload, channel=channel, **named)  # type: ignore[no-untyped-call]
+        self.entry: bytes | None = payload.get("entry")  # as it stood in the queue; None in a queue of another's
+        self._decoded_cache = payload.get("decoded")
 
 
 class Channel(redis.Channel):
-    """A channel that makes one Redis client instead of one for each command.
+    """A channel for the suite's queues; with any other queue among them it is kombu's.
 
-    Making a client copies a table of 170 names: a quarter of the cost of sending a message (decision 0007).
+    It also makes one Redis client instead of one for each command: making a client copies a table of 170 names, a
+    quarter of the cost of sending a message (decision 0007).
     """
 
+    QoS = QoS
+    Message = Message
+    unacked_key = store.UNACKED
+    unacked_index_key = store.UNACKED_INDEX
+    unacked_mutex_key = f"{store.UNACKED}-mutex"
     _kept: Any = None
+    _in_poll: Any
+    _brpop_sent_at: Any
+    _is_waiting = False  # for one of the suite's queues
+
+    def restore(self, tag: Any, age: float) -> list[tuple[bytes, bytes]]:
+        """Put back one tag, or all older than `age` seconds; return what cannot be."""
+        keys = (self.unacked_key, self.unacked_index_key, *QUEUES)
+        found: list[tuple[bytes, bytes]] = self._create_client().eval(_RESTORE, len(keys), *keys, tag, age, RESTORED)
+        return found
+
+    def deliver(self, raw: bytes, queue: str, tag: Any) -> None:
+        """Give the consumer an entry that is recorded under `tag`, or what tells why it is no message."""
+        try:
+            payload = unwrap(raw, queue)
+        except MalformedMessage as exc:
+            payload = refused(raw, queue, str(exc))
+        payload["properties"]["delivery_tag"] = tag
+        self.connection._deliver(payload | {"entry": raw}, queue or self._active_queues[0])
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
-            client = super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
-            client.parse_response = _messages_only(client.parse_response)
-            return client
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
         if self._kept is None or self._kept.connection_pool is not self.pool:  # a lost connection drops the pool
             self._kept = super()._create_client()  # type: ignore[no-untyped-call]
         return self._kept
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask to be woken by the next message: moving the last one to where it is loses nothing, taking it might.
+
+        Only one queue can be waited for; others are looked at each time the waiting ends.
+        """
+        queues = self.active_queues
+        self._is_waiting = set(queues) <= set(QUEUES)
+        if not self._is_waiting:
+            super()._brpop_start(timeout)  # type: ignore[no-untyped-call]
+        elif queues:
+            first, *_ = self._queue_cycle.consume(1)
+            self._in_poll = self.client.connection
+            self._brpop_sent_at = time.monotonic()
+            seconds = timeout or self.brpop_timeout or 0
+            self.client.connection.send_command("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
+
+    def _brpop_read(self, **options: Any) -> bool:
+        if not self._is_waiting:
+            return bool(super()._brpop_read(**options))  # type: ignore[no-untyped-call]
+        try:
+            self.client.parse_response(self.client.connection, "BLMOVE", **options)
+        except self.connection_errors:
+            self.client.connection.disconnect()  # the next turn connects again
+            raise
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()  # type: ignore[no-untyped-call]
+        if not self._closing:
+            for queue in self._queue_cycle.consume(len(QUEUES)):
+                if self._take(queue):
+                    self._queue_cycle.rotate(queue)
+                    return True
+        raise Empty
+
+    def _take(self, queue: str) -> bool:
+        """Take one message out of a queue and deliver it, or what tells why it is none."""
+        tag = str(uuid.uuid4())
+        raw = self._create_client().eval(_TAKE, 3, queue, self.unacked_key, self.unacked_index_key, tag)
+        if raw is not None:
+            self.deliver(raw, queue, tag)
+        return raw is not None
 
 
 class Transport(redis.Transport):
@@ -48,34 +189,3 @@ def kombu_url(url: str) -> str:
     if not url.startswith("unix://"):
         return url
     return f"{NAME}+socket://{url.removeprefix('unix://')}".replace("?db=", "?virtual_host=")
-
-
-def _messages_only(parse_response: Callable[..., Any]) -> Callable[..., Any]:
-    """Put what stands in a queue and is no message into one of a type that is refused and kept; kombu would fail."""
-
-    def parse(connection: Any, command: str, **options: Any) -> Any:
-        answer = parse_response(connection, command, **options)
-        if command == "BRPOP" and answer and not _is_message(answer[1]):
-            return answer[0], _wrapped(answer[1], answer[0].decode())
-        return answer
-
-    return parse
-
-
-def _is_message(raw: bytes) -> bool:
-    try:
-        message = json.loads(raw)
-        properties = message["properties"]
-        return isinstance(message["body"], str) and {"delivery_tag", "delivery_info"} <= properties.keys()
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return False
-
-
-def _wrapped(raw: bytes, queue: str) -> bytes:
-    properties = {
-        "body_encoding": "base64",
-        "delivery_tag": str(uuid.uuid4()),
-        "delivery_info": {"exchange": "", "routing_key": queue},
-    }
-    content = {"content-type": "application/octet-stream", "content-encoding": "binary", "headers": {}}
-    return json.dumps({"body": base64.b64encode(raw).decode(), "properties": properties, **content}).encode()

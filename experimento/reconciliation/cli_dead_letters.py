@@ -66,7 +66,7 @@ def _replay(settings: Settings, letters: list[Letter], box: DeadLetters, yes: bo
     if good and _confirmed(f"¿Reenviar {_messages(len(good))}?", yes):
         sent: list[Letter] = []
         try:
-            replay(settings, good, box, sent.append)
+            replay(good, box, sent.append)
         finally:
             click.echo(f"Reenviados: {len(sent)} de {len(letters)}.")
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, cast
 import pytest
 from celery import Celery
 
-from comun.dead_letters import BODY_KEPT, DeadLetters
+from comun import store
+from comun.dead_letters import ENTRY_KEPT, DeadLetters
 from comun.ids import new_id, requested_at
 from comun.messages import LATEST, MAX_BATCH, Hop, Route
 from comun.settings import Settings
@@ -57,7 +58,7 @@ class Suite(NamedTuple):
         """The dead letter of a message, as soon as there is one; nothing waits for an acknowledgement then."""
         letter = wait_until(lambda: self.letter(message_id), timeout=30)
         assert letter is not None
-        wait_until(lambda: not self.broker.client.exists("unacked"), timeout=30)
+        wait_until(lambda: not self.broker.client.exists(store.UNACKED), timeout=30)
         return letter
 
     def assert_goes_on(self, task: str) -> None:
@@ -80,6 +81,11 @@ def entry(task: str, check_id: str) -> list[Any]:
     hops = next(route.hop for route in Route if route.task == task) or Hop.RECEIVED + 1
     start = requested_at(check_id)
     return [check_id, 1 if hops > Hop.ANSWERED else None, *(start + hop for hop in range(1, hops - 1))]
+
+
+def body(letter: dict[str, Any]) -> Any:
+    """The body of the message that a letter keeps."""
+    return json.loads(base64.b64decode(json.loads(base64.b64decode(letter["entry"]))["body"]))
 
 
 def good(task: str, check_id: str) -> list[Any]:
@@ -127,10 +133,9 @@ def test_what_is_no_batch_is_kept_with_the_reason_and_the_queue(suite: Suite, ta
     assert letter["reason"].startswith("MalformedMessage: se esperaba una")
     if bad == "10 MB":
         assert letter["bytes"] > 10_000_000  # so much is not kept
-        assert len(base64.b64decode(letter["body"])) == BODY_KEPT
+        assert len(base64.b64decode(letter["entry"])) == ENTRY_KEPT
     else:
-        kept = base64.b64decode(letter["body"])
-        assert letter["bytes"] > BODY_KEPT or json.loads(kept)[0] == args
+        assert letter["bytes"] > ENTRY_KEPT or body(letter)[0] == args
     suite.assert_goes_on(task)
 
 
@@ -212,21 +217,21 @@ class Unreadable(NamedTuple):
 @pytest.mark.parametrize(
     "bad",
     [
-        Unreadable(pickle.dumps([[Trap()], {}, {}]), "application/x-python-serialize", {}, "ContentDisallowed"),
-        Unreadable("[[1], {}, {}]", "text/plain", {}, "ContentDisallowed"),
-        Unreadable(b"\x80\x81", "application/octet-stream", {}, "ContentDisallowed"),
-        Unreadable("a: 1", "application/x-yaml", {}, "ContentDisallowed"),
-        Unreadable('{"a', "application/json", {}, "DecodeError"),
-        Unreadable("[" * 100_000, "application/json", {}, "DecodeError"),
-        Unreadable(b"\xff\xfe", "application/json", {}, "DecodeError"),
-        Unreadable(b"garbage", "application/json", {"compression": "application/x-gzip"}, "incorrect header"),
+        Unreadable(pickle.dumps([[Trap()], {}, {}]), "application/x-python-serialize", {}, "content-type inválido"),
+        Unreadable("[[1], {}, {}]", "text/plain", {}, "content-type inválido"),
+        Unreadable(b"\x80\x81", "application/octet-stream", {}, "content-type inválido"),
+        Unreadable("a: 1", "application/x-yaml", {}, "content-type inválido"),
+        Unreadable('{"a', "application/json", {}, "el cuerpo no es JSON"),
+        Unreadable("[" * 100_000, "application/json", {}, "el cuerpo no es JSON"),
+        Unreadable(b"\xff\xfe", "application/json", {}, "content-encoding inválido"),
+        Unreadable(b"garbage", "application/json", {"compression": "application/x-gzip"}, "content-encoding inválido"),
         Unreadable("5", "application/json", {}, "el cuerpo no es"),
         Unreadable("[[1], {}]", "application/json", {}, "el cuerpo no es"),
         Unreadable('["abc", {}, {}]', "application/json", {}, "el cuerpo no es"),
         Unreadable("[[], [], {}]", "application/json", {}, "el cuerpo no es"),
-        Unreadable("[[], {}, {}]", "application/json", {"eta": "mañana"}, "invalid ETA"),
+        Unreadable("[[], {}, {}]", "application/json", {"eta": "mañana"}, "eta inválido"),
         Unreadable("[[], {}, {}]", "application/json", {"expires": 5}, "expires inválido"),
-        Unreadable("[[], {}, {}]", "application/json", {"timelimit": 5}, ""),
+        Unreadable("[[], {}, {}]", "application/json", {"timelimit": 5}, "timelimit inválido"),
     ],
 )
 @pytest.mark.parametrize("queue", APPS)
@@ -248,12 +253,12 @@ def test_what_is_no_message_at_all_is_kept(suite: Suite, queue: str, raw: str) -
     suite.broker.client.lpush(queue, raw)
     wait_until(lambda: suite.letters.count() > before, timeout=30)
     letter = suite.letters.peek(1)[0]
-    assert (letter["queue"], base64.b64decode(letter["body"]).decode()) == (queue, raw)
+    assert (letter["queue"], base64.b64decode(letter["entry"]).decode()) == (queue, raw)
     suite.assert_goes_on(next(route.task for route in Route if route.queue == queue))
 
 
 def test_no_more_letters_are_kept_than_there_is_room_for(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comun.dead_letters.KEPT", 3)
     for number in range(5):
-        suite.letters.bury(reason="r", queue="q", task="t", message_id=f"kept-{number}", content_type="c", body=b"b")
+        suite.letters.bury(reason="r", queue="q", task="t", message_id=f"kept-{number}", entry=b"b")
     assert [cast(str, letter["id"]) for letter in suite.letters.peek()] == ["kept-4", "kept-3", "kept-2"]

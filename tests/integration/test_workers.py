@@ -131,7 +131,7 @@ def test_somebody_elses_component_may_write_lines_too(suite: Suite) -> None:
             )
         component.send_task("write_log", kwargs=event, queue="logs")
         wait_until(lambda: len(suite.lines(LOGS)) >= 2, timeout=30)
-        wait_until(lambda: not suite.outbox._client.exists("logs", "unacked"), timeout=30)
+        wait_until(lambda: not suite.outbox._client.exists("logs", store.UNACKED), timeout=30)
     assert suite.lines(LOGS) == [
         "[2026-01-02 03:04:05.000006] - Mi componente - hola",
         "[ayer] - Otro - línea [2026-01-01 00:00:00.000000] - Monitor - falsa",

@@ -1,0 +1,164 @@
+"""Whatever stands in a queue, or among what was taken: the same workers go on, and keep it byte for byte."""
+
+import base64
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import redis
+
+from comun import store
+from comun.dead_letters import ENTRY_KEPT, KEPT, DeadLetters
+from comun.envelope import unwrap
+from comun.messages import QUEUES, Route
+from comun.settings import Settings
+from comun.transport import Channel
+from experimento.supervision import broker as embedded
+from tests.helpers import missing, wait_until
+from tests.helpers_broker import BrokerProcess
+from tests.helpers_ledger import known_hops
+from tests.helpers_workers import APPS, alive, workers
+from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, packed
+
+SEEDS = range(5)
+CHANCE = random.Random(1_000)
+
+
+class Connection:
+    """Stands for kombu's connection: what would have reached the consumer."""
+
+    def __init__(self) -> None:
+        self.delivered: list[dict[str, Any]] = []
+
+    def _deliver(self, payload: dict[str, Any], queue: str) -> None:
+        self.delivered.append(payload)
+
+
+def through_the_channel(entries: list[Broken]) -> list[dict[str, Any]]:
+    channel = object.__new__(Channel)
+    channel.connection = Connection()
+    for number, each in enumerate(entries):
+        channel.deliver(each.raw, each.queue, str(number))
+    return channel.connection.delivered
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_broken_entry_reaches_the_consumer_as_a_message_that_says_why_or_the_task_refuses(seed: int) -> None:
+    entries = list(broken(seed, 2_500))
+    delivered = through_the_channel(entries)
+    assert [payload["entry"] for payload in delivered] == [each.raw for each in entries]
+    assert [payload["properties"]["delivery_tag"] for payload in delivered] == [str(n) for n in range(len(entries))]
+    let_in = ["refused" not in payload["headers"] for payload in delivered]
+    assert let_in == [each.layer in IN_THE_TASK for each in entries]
+
+
+@pytest.mark.parametrize("route", Route)
+def test_every_good_entry_passes(route: Route) -> None:
+    rng = random.Random(1)
+    for _ in range(500):
+        unwrap(packed(message(route.task, rng)), route.queue)
+
+
+class Suite(NamedTuple):
+    """Four workers and their broker."""
+
+    settings: Settings
+    client: redis.Redis  # bytes
+    letters: DeadLetters
+
+    def put(self, entries: list[Broken]) -> None:
+        pipe = self.client.pipeline()
+        for each in entries:
+            pipe.lpush(each.queue, each.raw)
+        pipe.execute()
+
+    def wait_until_empty(self, timeout: float) -> None:
+        wait_until(lambda: not self.client.exists(*QUEUES, store.UNACKED), timeout, step=0.2)
+
+    def kept(self) -> Counter[tuple[bytes, int]]:
+        letters = self.letters.peek()
+        return Counter((base64.b64decode(letter["entry"]), letter["bytes"]) for letter in letters)
+
+    def assert_answers(self) -> None:
+        """A check for each task goes all the way to the files."""
+        for route in Route:
+            good = message(route.task, CHANCE)
+            check_id = good["body"][0][-1][0][0]
+            self.client.lpush(route.queue, packed(good))
+            wait_until(lambda check_id=check_id: known_hops(self.settings.logs_dir, check_id) == 0b11111, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    directory = tmp_path_factory.mktemp("suite")
+    try:
+        broker = BrokerProcess(embedded.prepare(directory))
+    except Exception as exc:
+        missing(str(exc))
+        raise
+    settings = Settings(broker_url=broker.url, logs_dir=directory)
+    try:
+        broker.start()
+        with workers(settings, *APPS, output=directory):
+            yield Suite(settings, redis.Redis.from_url(broker.url), DeadLetters(broker.client))
+    finally:
+        broker.kill()
+
+
+@pytest.fixture
+def suite(running: Suite) -> Iterator[Suite]:
+    """The running workers, which are the same ones after each test, and no letters yet."""
+    before = alive(running.settings)
+    running.client.delete(store.DEAD_LETTERS)
+    yield running
+    assert len(before) == len(APPS)
+    assert alive(running.settings) == before
+
+
+def test_the_same_four_workers_outlive_ten_thousand_broken_entries_and_keep_each_of_them(suite: Suite) -> None:
+    entries = [each for seed in SEEDS for each in broken(seed, KEPT // len(SEEDS))]
+    assert len(entries) == KEPT == 10_000
+    for start in range(0, KEPT, 1_000):
+        suite.put(entries[start : start + 1_000])
+    suite.wait_until_empty(timeout=90)
+    assert suite.kept() == Counter((each.raw[:ENTRY_KEPT], len(each.raw)) for each in entries)
+    suite.assert_answers()
+
+
+def test_what_makes_no_sense_among_what_was_taken_is_kept_and_what_makes_sense_is_put_back(suite: Suite) -> None:
+    strange = [b"", b" ", b"platform", b"otra {}", b"\xff\xfe", b"[" * 3_000, b'[{"body": 1}, "", "logs"]']
+    inside = list(broken(9, 30))
+    good = message("write_log", random.Random(3))
+    check_id = good["body"][0][-1][0][0]
+    taken = [*strange, *(each.queue.encode() + b" " + each.raw for each in inside), b"logs " + packed(good)]
+    pipe = suite.client.pipeline()
+    for number, value in enumerate(taken):
+        tag = b"\xff%d" % number
+        pipe.hset(store.UNACKED, tag, value)
+        pipe.zadd(store.UNACKED_INDEX, {tag: number})  # since 1970
+    pipe.zadd(store.UNACKED_INDEX, {b"nothing": 1, b"\x00": float("-inf")})
+    pipe.execute()
+    suite.wait_until_empty(timeout=60)
+    assert suite.kept() == Counter((value, len(value)) for value in [*strange, *(each.raw for each in inside)])
+    assert known_hops(suite.settings.logs_dir, check_id) == 0b11111
+    assert not suite.client.exists(store.UNACKED_INDEX)
+    suite.assert_answers()
+
+
+@pytest.mark.parametrize("key", [*QUEUES, store.UNACKED, store.UNACKED_INDEX])
+def test_a_key_of_the_wrong_type_in_the_way_is_set_aside(suite: Suite, key: str) -> None:
+    suite.client.delete(key)
+    suite.client.set(key, "x")
+    wait_until(lambda: suite.client.get(f"{key}:ajeno") == b"x", timeout=30)
+    suite.assert_answers()
+
+
+def test_the_letters_are_json_that_others_can_read(suite: Suite) -> None:
+    suite.put([Broken("bytes", "logs", b"\xff")])
+    wait_until(suite.letters.count, timeout=30)
+    (letter,) = suite.letters.peek()
+    assert json.loads(json.dumps(letter)) == letter
+    assert (letter["queue"], base64.b64decode(letter["entry"]), letter["bytes"]) == ("logs", b"\xff", 1)
