@@ -123,7 +123,7 @@ def test_the_same_four_workers_outlive_ten_thousand_broken_entries_and_keep_each
     assert len(entries) == KEPT == 10_000
     for start in range(0, KEPT, 1_000):
         suite.put(entries[start : start + 1_000])
-    suite.wait_until_empty(timeout=90)
+    suite.wait_until_empty(timeout=240)
     assert suite.kept() == Counter((each.raw[:ENTRY_KEPT], len(each.raw)) for each in entries)
     suite.assert_answers()
 
