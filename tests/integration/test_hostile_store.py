@@ -51,7 +51,7 @@ def test_a_bad_entry_in_every_key_is_skipped_and_the_rest_is_told(
     monitor.end(3, at=now - 5)
     monitor.store.hset(store.WORKERS, "logs@here:7", json.dumps(beat(now)))
     letters = DeadLetters(monitor.store)
-    letters.bury(reason="bueno", queue="logs", task="t", message_id="1", content_type="x", body=b"\xff")
+    letters.bury(reason="bueno", queue="logs", task="t", message_id="1", entry=b"\xff")
     hostile_store.plant(monitor.store, bad)
     assert_answers(client)
     check("State", client.get("/api/state").get_json())
