@@ -20,6 +20,7 @@ from comun.clock import Clock
 from comun.dead_letters import DeadLetters
 from comun.envelope import REFUSED
 from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
+from comun.log_lines import keep_clean
 from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
 from comun.settings import Settings, shut_out_others
 
@@ -134,6 +135,7 @@ class SuiteTask(Task):
 def make_celery(settings: Settings, name: str) -> Celery:
     """Make a role's Celery application; nothing connects yet."""
     shut_out_others()
+    keep_clean()
     transport.register()
     celery = Celery(name, broker=transport.kombu_url(settings.broker_url), task_cls=SuiteTask, set_as_current=False)
     celery.conf.update(CELERY_OPTIONS)

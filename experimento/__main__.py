@@ -1,6 +1,7 @@
 """`python -m experimento COMMAND`: the one table of commands; each is imported only when it is asked for."""
 
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comun.errors import AccessDenied, ConfigurationError, SuiteError
+from comun.log_lines import keep_clean
 from comun.settings import shut_out_others
+from comun.text import clean_lines
 from experimento.exits import Exit
 
 log = logging.getLogger(__name__)
@@ -71,18 +74,21 @@ def main() -> None:
 def run(command: Callable[..., Any] = main) -> int:
     """Run one command and map every error to a sentence and an exit code."""
     shut_out_others()
+    keep_clean()
     try:
         code = command(standalone_mode=False)
     except click.ClickException as exc:
-        exc.show()
+        shown = io.StringIO()
+        exc.show(shown)
+        click.echo(clean_lines(shown.getvalue()), err=True, nl=False)
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except ConfigurationError as exc:
-        click.echo(f"Configuración: {exc}", err=True)
+        click.echo(clean_lines(f"Configuración: {exc}"), err=True)
         return Exit.USAGE
     except SuiteError as exc:
-        click.echo(str(exc), err=True)
+        click.echo(clean_lines(str(exc)), err=True)
         return Exit.DENIED if isinstance(exc, AccessDenied) else Exit.UNAVAILABLE
     except Exception:
         log.exception("defecto interno")  # an uncaught error would end with 1, which means "not met"

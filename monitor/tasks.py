@@ -22,4 +22,4 @@ def register(bus: Bus, results: Results, trace: Trace) -> None:
         answered = [check for check in ends if check.status is not Status.UNANSWERED]
         if answered:
             bus.log(Hop.RECEIVED, answered)
-            log.info("%s", "\n".join(f"{check.id} {Hop.RECEIVED.message(check.status)}" for check in answered))
+            log.info("\n".join(f"{check.id} {Hop.RECEIVED.message(check.status)}" for check in answered))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from math import inf, isfinite, isnan
 
+from comun.text import clean, markdown
 from experimento.judgement.comparison import Change, Figure
 from experimento.judgement.wording import STAGE_TITLES, THIN, duration, percent
 from experimento.workload.latency import END_TO_END
@@ -24,7 +25,7 @@ def render_text(before: str, after: str, figures: Sequence[Figure]) -> str:
     rows += [(_SIGNS[figure.change], _title(figure), *_cells(figure), _word(figure)) for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
-    header = [f"A: {before}", f"B: {after}", ""]
+    header = [f"A: {clean(before)}", f"B: {clean(after)}", ""]
     return "\n".join([*header, *lines, "", _scope(figures), _conclusion(figures)]) + "\n"
 
 
@@ -32,7 +33,7 @@ def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
     """Return the comparison as a comment for a pull request, what has changed first and the rest folded."""
     head = ["| | Cifra | A | B | B - A | Intervalo | |", "| --- | --- | ---: | ---: | ---: | :---: | --- |"]
     changed = [figure for figure in figures if figure.change is not Change.NONE]
-    lines = [f"## {_conclusion(figures)}", "", f"A: `{before}` · B: `{after}`", ""]
+    lines = [f"## {_conclusion(figures)}", "", f"A: {markdown(before)} · B: {markdown(after)}", ""]
     if changed:
         lines += [*head, *map(_markdown_row, changed), ""]
     lines += ["<details><summary>Todas las cifras</summary>", "", *head, *map(_markdown_row, figures), "", "</details>"]

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from comun.text import csv_cell, markdown
 from experimento.exits import Exit
 from experimento.judgement.accounting import ENDS, FINDINGS
 from experimento.judgement.verdict import Verdict
@@ -15,6 +16,7 @@ from experimento.judgement.wording import (
     NEW_LOOK,
     OUTCOME_TITLES,
     STAGE_TITLES,
+    WARNING,
     count,
     latency,
     percent,
@@ -44,13 +46,13 @@ def render_text(summary: Summary) -> str:
 
 def render_markdown(summary: Summary) -> str:
     """Return the report as a comment for a pull request."""
-    lines = [f"## {headline(summary)} · {_escape(summary['name'])}", ""]
+    lines = [f"## {headline(summary)} · {markdown(summary['name'])}", ""]
     lines += ["| | Requisito | Veredicto | Por qué |", "| --- | --- | --- | --- |"]
     for item in summary["requirements"]:
         verdict = Verdict(item["verdict"])
-        lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {_escape(item['reason'])} |")
-    lines += ["", *(f"- {_escape(line)}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
-    lines += [f"- **Aviso:** {_escape(warning)}" for warning in _warnings(summary)]
+        lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {item['reason']} |")
+    lines += ["", *(f"- {line}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
+    lines += [f"- **Aviso:** {markdown(warning, WARNING)}" for warning in _warnings(summary)]
     lines += ["", f"| Latencia | {' | '.join(_RANKS)} | {_MISSING} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
@@ -89,17 +91,7 @@ def headline(summary: Summary) -> str:
 
 
 def _rows(section: str, subject: str, figures: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Any]]:
-    return ((section, _inert(subject), name, value) for name, value in figures.items() if value is not None)
-
-
-def _inert(text: str) -> str:
-    """Keep a spreadsheet from taking a text for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-
-
-def _escape(text: str) -> str:
-    """Keep a text from ending a table's cell or becoming HTML."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return ((section, csv_cell(subject), name, value) for name, value in figures.items() if value is not None)
 
 
 def _accounting_lines(summary: Summary) -> list[str]:

@@ -56,7 +56,7 @@ def parse(text: str) -> Requirement:
     if operator not in _OPERATORS[kind]:
         raise _wrong(text, f"aquí el operador es {' o '.join(_OPERATORS[kind])}")
     value = _value(text, kind, float(number.replace(",", ".")), unit)
-    return Requirement(text.strip(), kind, subject, operator, value, value if kind is Kind.SHARE else share)
+    return Requirement(" ".join(text.split()), kind, subject, operator, value, value if kind is Kind.SHARE else share)
 
 
 def _subject(text: str, stage: str | None, rank: str | None, name: str | None) -> tuple[Kind, str, float]:

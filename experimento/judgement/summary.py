@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from comun.text import clean
 from experimento.exits import Exit
 from experimento.judgement.accounting import account_for_checks, account_for_requests, sample_trails
 from experimento.judgement.intervals import LEAST_WORTH, Floats, exact, lower_bounds, upper_bounds
@@ -16,6 +17,7 @@ from experimento.judgement.measures import DEADLINE, Measures, measure
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.run_folder import Run
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
+from experimento.judgement.wording import WARNING
 from experimento.workload.latency import GET, percentiles
 
 VERSION = 1
@@ -40,7 +42,7 @@ def summarize(run: Run, requirements: Sequence[Requirement], deadline: float = D
     broken = accounting is not None and not accounting["clean"]
     return {
         "version": VERSION,
-        "name": run.name,
+        "name": clean(run.name),
         "verdict": verdict.value,
         "exit": int(Exit.BROKEN if broken else _EXITS[verdict]),
         "requirements": judged,
@@ -72,11 +74,15 @@ def _run(run: Run, measures: Measures) -> dict[str, Any]:
         "ended": ended,
         "seconds": seconds,
         "rate": len(measures.intended) / seconds if seconds else None,
-        "plan": {name: plan[name] for name in _KEPT if plan.get(name) is not None},
+        "plan": {name: _shown(plan[name]) for name in _KEPT if plan.get(name) is not None},
         "sequential": bool(plan.get("sequential")),
         "interrupted": bool(plan.get("interrupted")),
-        "warnings": [str(warning) for warning in plan.get("warnings") or ()],
+        "warnings": [clean(warning, WARNING) for warning in plan.get("warnings") or ()],
     }
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, int | float) else clean(value)
 
 
 def _share(found: Estimate) -> dict[str, Any]:

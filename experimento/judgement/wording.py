@@ -8,6 +8,7 @@ from experimento.judgement.intervals import LEAST_WORTH
 from experimento.workload.latency import END_TO_END, GET
 from experimento.workload.records import Outcome
 
+WARNING = 2_000  # characters of a warning; it may quote what a service answered
 THIN = "\u202f"  # narrow no-break space: between thousands, and before a unit
 
 STAGE_TITLES = {

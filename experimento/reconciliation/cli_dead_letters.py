@@ -13,6 +13,7 @@ from rich.table import Table
 from comun import entries, store
 from comun.dead_letters import DeadLetters
 from comun.settings import Settings
+from comun.text import clean
 from experimento.exits import Exit
 from experimento.reconciliation.replay import Letter, obstacle, replay
 from experimento.supervision.running import find
@@ -45,7 +46,7 @@ def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
     if unreadable and not dropping:
         click.echo(f"En la lista hay {_others(unreadable.total())}; --drop también las quita.", err=True)
     if as_json:
-        click.echo(json.dumps(letters, ensure_ascii=False, indent=1))
+        click.echo(json.dumps(letters, indent=1))  # ASCII: \u for whatever a terminal would obey
     elif not letters and not (dropping and unreadable):
         click.echo("No hay mensajes inválidos.")
     elif replaying:
@@ -62,7 +63,7 @@ def _replay(settings: Settings, letters: list[Letter], box: DeadLetters, yes: bo
     good = [letter for letter in oldest_first if obstacle(letter) is None]
     for letter in oldest_first:
         if reason := obstacle(letter):
-            click.echo(f"Se conserva el de las {_time(letter)} (cola «{letter['queue']}»): {reason}.")
+            click.echo(f"Se conserva el de las {_time(letter)} (cola «{clean(letter['queue'])}»): {reason}.")
     if good and _confirmed(f"¿Reenviar {_messages(len(good))}?", yes):
         sent: list[Letter] = []
         try:
@@ -102,13 +103,17 @@ def _table(letters: list[Letter]) -> Table:
     table = Table("Hora", "Motivo", "Cola", "Tarea", "Bytes", title=f"Mensajes inválidos: {len(letters)}")
     table.title_justify, table.columns[-1].justify = "left", "right"
     for letter in letters:
-        reason = escape(letter["reason"])
+        reason = _cell(letter["reason"])
         note = obstacle(letter)
         table.add_row(
             _time(letter),
             f"{reason}\n[yellow]No se puede reenviar: {note}[/]" if note else reason,
-            escape(letter["queue"] or "—"),
-            escape(letter["task"] or "—"),
+            _cell(letter["queue"]),
+            _cell(letter["task"]),
             str(letter["bytes"]),
         )
     return table
+
+
+def _cell(value: object) -> str:
+    return escape(clean(value)) or "—"

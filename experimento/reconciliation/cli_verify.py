@@ -7,10 +7,12 @@ from typing import TextIO
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from comun.errors import MalformedMessage
 from comun.settings import Settings
+from comun.text import clean
 from experimento.exits import Exit
 from experimento.reconciliation.findings import Kind, Report
 from experimento.reconciliation.verify import reconcile_suite
@@ -63,7 +65,7 @@ def command(ids_file: TextIO | None, logs_dir: Path | None, as_json: bool) -> Ex
     except MalformedMessage as exc:
         raise click.UsageError(f"--ids: {exc}") from exc
     if as_json:
-        click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(report.as_dict(), indent=1))  # ASCII: it quotes lines of files
     else:
         _show(report, Console())
     return Exit.MET if report.clean else Exit.BROKEN
@@ -74,7 +76,7 @@ def _show(report: Report, console: Console) -> None:
     if report.findings:
         console.print(_samples(report))
     for note in report.notes:
-        console.print(f"Nota: {note}", highlight=False)
+        console.print(f"Nota: {escape(clean(note))}", highlight=False)
     if report.clean:
         console.print("[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra.", highlight=False)
     else:
@@ -109,7 +111,8 @@ def _samples(report: Report) -> Table:
             times = f" ×{finding.count}" if finding.count > 1 else ""
             hop = f"{finding.hop:d}" if finding.hop else "—"
             name = f"{finding.ids[0]}{more}" if finding.ids else "—"
-            table.add_row(f"[{style}]{title}{times}[/]", finding.witness.value, hop, name, finding.detail)
+            detail = escape(clean(finding.detail))
+            table.add_row(f"[{style}]{title}{times}[/]", finding.witness.value, hop, name, detail)
         rest = report.counts[kind] - sum(finding.count for finding in found[:SHOWN])
         if rest > 0:
             table.add_row(f"[{style}]{title}[/]", "", "", "", f"… y {rest} más")

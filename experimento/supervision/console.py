@@ -1,42 +1,72 @@
 """The terminal of `up`: every process's lines with its name in front, and the supervisor's own sentences."""
 
 import os
+import re
 import threading
 from contextlib import suppress
 
 from comun.loop import Loop
+from comun.text import clean_lines
 
 NAME_WIDTH = 10
 COLOURS = (36, 33, 32, 35, 34, 91)  # of the names: cyan, yellow, green, magenta, blue, light red
 HELD = 1_000_000  # bytes that wait for the reader; what comes beyond them is dropped
 CHUNK = 65_536  # bytes written at once
-LONGEST_LINE = 65_536  # bytes; a longer line is cut there
+LONGEST_LINE = 4_096  # bytes; what a longer line has beyond them is dropped
 
 
 class Prefixer:
-    """Puts a prefix before each line of a stream, whole chunks at a time (thousands of lines a second cost little)."""
+    """Puts a prefix before each line of a stream, whole chunks at a time (thousands of lines a second cost little).
+
+    What the lines hold may come from anywhere: only the prefix can colour, move the cursor or begin a line.
+    """
 
     def __init__(self, prefix: bytes) -> None:
         self._prefix = prefix
         self._rest = b""  # the start of a line whose end has not come yet
+        self._beyond = 0  # bytes dropped of it
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the lines that are complete by now, each with the prefix."""
-        lines, newline, self._rest = (self._rest + chunk).rpartition(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            return self._marked(lines + newline + self._flush())
-        return self._marked(lines) if newline else b""
+        first, newline, others = chunk.partition(b"\n")
+        self._grow(first)
+        if not newline:
+            return b""
+        lines, newline, rest = others.rpartition(b"\n")
+        whole = _TOO_LONG.sub(_cut, lines) + newline
+        shown = self._marked(self._line() + b"\n" + whole)
+        self._grow(rest)
+        return shown
 
     def end(self) -> bytes:
         """Return what came after the last newline, as a line."""
-        return self._marked(self._flush()) if self._rest else b""
+        return self._marked(self._line() + b"\n") if self._rest else b""
 
-    def _flush(self) -> bytes:
-        rest, self._rest = self._rest, b""
-        return rest
+    def _grow(self, part: bytes) -> None:
+        room = LONGEST_LINE - len(self._rest)
+        self._rest += part[:room]
+        self._beyond += len(part[room:])
+
+    def _line(self) -> bytes:
+        line = self._rest + (_told(self._beyond) if self._beyond else b"")
+        self._rest, self._beyond = b"", 0
+        return line
 
     def _marked(self, lines: bytes) -> bytes:
-        return self._prefix + lines.replace(b"\n", b"\n" + self._prefix) + b"\n"
+        """Mark whole lines."""
+        clean = clean_lines(lines.decode(errors="backslashreplace")).encode()
+        return self._prefix + clean[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"
+
+
+_TOO_LONG = re.compile(rb"([^\n]{%d})([^\n]+)" % LONGEST_LINE)
+
+
+def _cut(found: re.Match[bytes]) -> bytes:
+    return found[1] + _told(len(found[2]))
+
+
+def _told(dropped: int) -> bytes:
+    return f"… (+{dropped} bytes)".encode()
 
 
 class Console:
@@ -61,7 +91,7 @@ class Console:
         self.write(self._own(text))
 
     def _own(self, text: str) -> bytes:
-        lines = ["suite".ljust(NAME_WIDTH) + " │ " + line for line in text.splitlines()]
+        lines = ["suite".ljust(NAME_WIDTH) + " │ " + line for line in clean_lines(text).rstrip("\n").split("\n")]
         return "".join(f"\x1b[1m{line}\x1b[0m\n" if self._coloured else f"{line}\n" for line in lines).encode()
 
     def prefixer(self, name: str) -> Prefixer:

@@ -18,6 +18,7 @@ from yarl import URL
 
 from comun.errors import ConfigurationError, MalformedMessage
 from comun.ids import parse_id
+from comun.text import clean
 from experimento.workload.records import Outcome, Record
 
 BODY_READ = 65_536  # bytes of an answer: the monitor's has 200, and a hostile target's may have no end
@@ -146,7 +147,7 @@ def read_answer(code: int, body: bytes) -> tuple[Outcome, str | None, str | None
     if code == 200:
         return Outcome.REFUSED, None, "200 sin el id de una consulta"
     detail = fields.get("detail") or fields.get("title")
-    return Outcome.REFUSED, check_id, _plain(f"{code}: {detail}") if detail else f"respuesta {code}"
+    return Outcome.REFUSED, check_id, clean(f"{code}: {detail}", _REASON_KEPT) if detail else f"respuesta {code}"
 
 
 def read_error(exc: Exception, timeout: float, *, reached: bool) -> tuple[Outcome, str]:
@@ -155,7 +156,9 @@ def read_error(exc: Exception, timeout: float, *, reached: bool) -> tuple[Outcom
         if reached:
             return Outcome.UNKNOWN, f"sin respuesta en {timeout:g} s"
         return Outcome.FAILED, f"no se pudo conectar en {timeout:g} s"
-    return Outcome.FAILED, _plain(f"{'conexión cortada' if reached else 'no se pudo conectar'}: {_why(exc)}")
+    return Outcome.FAILED, clean(
+        f"{'conexión cortada' if reached else 'no se pudo conectar'}: {_why(exc)}", _REASON_KEPT
+    )
 
 
 def _why(exc: BaseException) -> str:
@@ -166,11 +169,6 @@ def _why(exc: BaseException) -> str:
     if isinstance(exc, aiohttp.ClientResponseError):
         return f"la respuesta no es HTTP ({exc.message})"
     return _SYSTEM.get(getattr(exc, "errno", None) or 0) or str(exc) or type(exc).__name__
-
-
-def _plain(text: str) -> str:
-    """Keep the start of a foreign text, without what a terminal obeys, ends a line or no encoding can write."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:_REASON_KEPT])
 
 
 def status_url(url: str) -> str:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from comun.text import clean
+
 _PERIOD = 1.0  # seconds between two plain lines
 
 
@@ -52,6 +54,7 @@ class Bar:
 
     def update(self, done: int, text: str) -> None:
         """Show that `done` of the total is reached."""
+        text = clean(text)
         self._shown = (done, text)
         if self._console.is_interactive:
             self._progress.update(self._task, completed=done, text=text, refresh=True)

@@ -79,6 +79,19 @@ def test_each_letter_is_listed_with_its_reason(environment: dict[str, str], box:
     assert box.count() == 2
 
 
+def test_a_letter_commands_no_terminal_and_forges_no_line(environment: dict[str, str], box: DeadLetters) -> None:
+    foreign = "\x1b]0;sin permiso\x07\nEliminados: 9.\r\u202e[bold]x[/] \ud800"
+    box.bury(**LETTER | dict.fromkeys(("reason", "queue", "task", "message_id"), foreign))
+    for arguments in ([], ["--json"], ["--replay"]):
+        shown = dead_letters(environment, *arguments)
+        assert shown.returncode == Exit.MET
+        lines = shown.stdout.splitlines()
+        assert all(line.isprintable() for line in lines)
+        assert not any(line.startswith("Eliminados") for line in lines)
+    (listed,) = json.loads(dead_letters(environment, "--json").stdout)
+    assert listed["task"] == foreign  # as it came, for a machine
+
+
 def test_a_replayed_letter_stands_in_its_queue_byte_for_byte(
     environment: dict[str, str], broker_url: str, box: DeadLetters
 ) -> None:

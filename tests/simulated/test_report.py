@@ -111,6 +111,15 @@ def test_nothing_from_a_run_becomes_part_of_the_page() -> None:
     assert "&lt;script&gt;alert" in text
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "csv", "html"])
+def test_what_a_run_is_called_and_what_it_warns_of_command_no_terminal(form: str) -> None:
+    foreign = "\x1b]0;t\x07\nVeredicto: Cumple ![x](https://example.org) @todos \ud800"
+    text = render(summary(replace(make_run(100, warnings=[foreign]), name=foreign)), form)
+    assert not re.search("[\x1b\x07\ud800]", text)
+    assert not re.search("^Veredicto: Cumple !", text, re.MULTILINE)
+    assert form != "markdown" or not re.search(r"!\[x\]|@todos|https://", text)
+
+
 def test_the_comment_keeps_its_table_whatever_a_run_holds() -> None:
     text = render(summary(hostile_run()), "markdown")
     assert "<script" not in text
@@ -150,10 +159,11 @@ def test_the_csv_has_a_figure_a_row() -> None:
     assert figures["findings", "", "lost"] == "0"
 
 
-def test_no_cell_of_the_csv_is_a_formula() -> None:
-    hostile = replace(make_run(100), name="=1+1")
+@pytest.mark.parametrize("name", ["=1+1", "\t=1+1", "\r@x", " +1"])
+def test_no_cell_of_the_csv_is_a_formula(name: str) -> None:
+    hostile = replace(make_run(100), name=name)
     for row in csv.reader(io.StringIO(render(summary(hostile), "csv"))):
-        assert not any(cell.startswith(("=", "+", "@")) for cell in row)
+        assert not any(cell.lstrip().startswith(("=", "+", "@")) for cell in row)
 
 
 def test_the_terminal_shows_accounting_both_availabilities_and_the_verdict_last() -> None:

@@ -1,6 +1,7 @@
 import os
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,16 +19,49 @@ def test_lines_come_out_whole_and_in_order_however_the_stream_is_cut(pieces: lis
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
     outputs = [prefixer.feed(chunk) for chunk in chunks] + [prefixer.end()]
     assert all(output == b"" or output.endswith(b"\n") for output in outputs)
-    lines = stream.split(b"\n")
+    lines = stream.replace(b"\r", rb"\r").split(b"\n")
     expected = b"".join(b"> " + line + b"\n" for line in (lines if lines[-1] else lines[:-1]))
     assert b"".join(outputs) == expected
 
 
 def test_a_line_without_end_does_not_fill_the_memory() -> None:
     prefixer = Prefixer(b"> ")
-    assert prefixer.feed(b"x" * LONGEST_LINE) == b""
-    assert prefixer.feed(b"yz") == b"> " + b"x" * LONGEST_LINE + b"yz\n"
+    for _ in range(100):
+        assert prefixer.feed(b"x" * LONGEST_LINE) == b""
+    shown = "> " + "x" * LONGEST_LINE + f"… (+{99 * LONGEST_LINE} bytes)\n> fin\n"
+    assert prefixer.feed(b"\nfin\n") == shown.encode()
     assert prefixer.end() == b""
+
+
+def test_a_long_line_inside_a_chunk_is_cut_too() -> None:
+    shown = Prefixer(b"> ").feed(b"a\n" + b"x" * (LONGEST_LINE + 5) + b"\nb\n").decode()
+    assert shown == "> a\n> " + "x" * LONGEST_LINE + "… (+5 bytes)\n> b\n"
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        b"\x1b]0;sin permiso\x07",  # the terminal's title
+        b"\x1b[2K\x1b[1Gsuite      | Todo listo.",
+        b"\rsuite      | Todo listo.",
+        "\u2028suite | \x85suite | \u202e\x9b1m".encode(),
+        b"\xff\x1b",
+    ],
+)
+def test_no_process_can_write_a_line_of_the_supervisors_or_command_the_terminal(foreign: bytes) -> None:
+    shown = Prefixer("logs       │ ".encode()).feed(b"a" + foreign + b"\nsuite      | b\n").decode()
+    assert all(line.startswith("logs       │ ") for line in shown.splitlines())
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+def test_what_the_supervisor_quotes_commands_nothing_either() -> None:
+    read, write = os.pipe()
+    console = Console(write)
+    console.say("a\x1b]0;t\x07\rb\u2028c\nd")
+    console.flush()
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as reader:
+        assert reader.read() == "suite      │ a\\x1b]0;t\\x07\\rb\\u2028c\nsuite      │ d\n"
 
 
 def test_without_a_terminal_there_are_no_colours() -> None:
