@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +48,22 @@ KINDS = {
     store.UNACKED_INDEX: "zset",
 }
 NUMBERS = (store.CLOCK, store.LATEST_ENDED, store.RESULTS_COUNT)  # strings that scripts count with
+
+# Arguments: key and type of each, `number` for a string that is one. Looked at and moved in one step: another process's
+# heartbeat may have moved it meanwhile, and what stands there now is good.
+_PUT_RIGHT = f"""{SET_ASIDE}
+local wrong = {{}}
+for place = 1, #ARGV, 2 do
+  local key, wanted = ARGV[place], ARGV[place + 1]
+  local found = redis.call('TYPE', key).ok
+  if wanted == 'number' and found == 'string' then
+    local text = redis.call('GET', key)
+    found = #text <= 16 and string.find(text, '^%d+$') and 'number' or 'no number'
+  end
+  if found ~= wanted and found ~= 'none' then wrong[#wrong + 1] = {{key, found, set_aside(key)}} end
+end
+return wrong
+"""
 
 skipped: Counter[str] = Counter()  # key → entries that this process could not read
 _here: ContextVar[Counter[str]] = ContextVar("skipped here")
@@ -106,27 +121,10 @@ def answers(pipe: Pipeline) -> list[Any]:
 
 def put_right(client: redis.Redis) -> None:
     """Move aside what has the wrong type, or is no number, so that it can be written again. Raises StoreUnavailable."""
+    wanted = [word for key, kind in KINDS.items() for word in (key, "number" if key in NUMBERS else kind)]
     with store.translated():
-        pipe = client.pipeline(transaction=False)
-        for key in KINDS:
-            pipe.type(key)
-        for key in NUMBERS:
-            pipe.get(key)
-        found = pipe.execute(raise_on_error=False)
-        kinds, numbers = found[: len(KINDS)], found[len(KINDS) :]
-        if broken := next((kind for kind in kinds if isinstance(kind, Exception)), None):
-            raise broken
-        wrong = {key: kind for (key, wanted), kind in zip(KINDS.items(), kinds, strict=True) if kind != wanted}
-        wrong |= {key: "no number" for key, text in zip(NUMBERS, numbers, strict=True) if not _is_number(text)}
-        for key, kind in wrong.items():
-            if kind != "none":
-                aside = cast(str, client.eval(f"{SET_ASIDE} return set_aside(ARGV[1])", 0, key))
-                log.error("store key=%s type=%s set_aside=%s", key, kind, aside)
-
-
-def _is_number(text: object) -> bool:
-    """Tell whether a script can count with it; what is no text is no entry, or none of the right type."""
-    return not isinstance(text, str) or (re.fullmatch(r"\d{1,16}", text, re.ASCII) is not None)
+        for key, kind, aside in cast("list[list[str]]", client.eval(_PUT_RIGHT, 0, *wanted)):
+            log.error("store key=%s type=%s set_aside=%s", key, kind, aside)
 
 
 def moment(value: object) -> float:
