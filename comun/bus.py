@@ -274,4 +274,5 @@ def _translated() -> Iterator[None]:
         with store.translated():
             yield
     except (KombuError, OSError) as exc:
+        store.counted(exc.__cause__)
         raise StoreUnavailable(f"el broker no responde: {exc}") from exc

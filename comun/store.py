@@ -1,6 +1,7 @@
 """The broker's store: how a connection is made, which keys there are, and which errors mean "not now"."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,16 +38,23 @@ WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watch
 GIVEN_UP = "suite:given-up"  # string with expiry: the processes that the supervisor gave up on, by name
 QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds
 
-_NOT_NOW = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.exceptions.BusyLoadingError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
+_NOT_NOW = (redis.ConnectionError, redis.TimeoutError)
+# Codes of what passes: memory or disk full, no replica, no primary, loading, a script that takes long, and a key of the
+# wrong type, which the next heartbeat sets aside (comun/entries.py).
+_PASSES = {
+    *("OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"),
+    "WRONGTYPE",
+}
+# The code is the first word of a reply, https://valkey.io/topics/protocol/#simple-errors. redis-py puts the command
+# before it in a pipeline, and the server of version 6 the place in a script.
+_CODE = re.compile(
+    r"(?:Command # \d+ \(.{0,120}?\) of pipeline caused error: )?"
+    r"(?:(?:ERR )?Error running script \(call to f_\w{40}\): @\w+: ?\d+: -?)?"
+    r"([A-Z]+) ",
+    re.DOTALL,
 )
-# Codes of errors that redis-py has no class for: disk full, no replica, no primary, a script that takes long, and a key
-# of the wrong type, which the next heartbeat sets aside (comun/entries.py).
-_NOT_NOW_CODES = re.compile(r"\b(?:MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|WRONGTYPE)\b")
+
+refusals: Counter[str] = Counter()  # code → commands that the broker refused this process
 
 
 def connect(url: str, *, timeout: float = 1.0) -> redis.Redis:
@@ -70,9 +78,27 @@ def translated() -> Iterator[None]:
     """Turn the client's "not now" errors into StoreUnavailable."""
     try:
         yield
+    except redis.ResponseError as exc:
+        if code := counted(exc):
+            raise StoreUnavailable(f"el broker no admite escrituras por ahora: {code}") from exc
+        raise
     except _NOT_NOW as exc:
         raise StoreUnavailable(f"el broker no responde: {type(exc).__name__}") from exc
-    except redis.ResponseError as exc:
-        if code := _NOT_NOW_CODES.search(str(exc)):
-            raise StoreUnavailable(f"el broker no admite escrituras por ahora: {code[0]}") from exc
-        raise
+
+
+def counted(exc: BaseException | None) -> str:
+    """Count a refusal that passes, and return its code; empty if it is none."""
+    code = refusal(exc) if isinstance(exc, redis.ResponseError) else ""
+    if code not in _PASSES:
+        return ""
+    refusals[code] += 1
+    return code
+
+
+def refusal(exc: redis.RedisError) -> str:
+    """Return the code with which a broker refused a command, empty if it gave none."""
+    code: str = getattr(exc, "status_code", None) or ""
+    if code in ("", "ERR"):
+        found = _CODE.match(str(exc))
+        code = found[1] if found else code
+    return code

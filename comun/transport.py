@@ -10,6 +10,7 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from redis.exceptions import ResponseError
 
 from comun import store
 from comun.envelope import Payload, refused, unwrap
@@ -150,6 +151,9 @@ class Channel(redis.Channel):
             self.client.parse_response(self.client.connection, "BLMOVE", **options)
         except self.connection_errors:
             self.client.connection.disconnect()  # the next turn connects again
+            raise
+        except ResponseError as exc:
+            store.counted(exc)
             raise
         finally:
             self._in_poll = None

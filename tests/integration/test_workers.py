@@ -3,12 +3,14 @@
 import dataclasses
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import redis
 from flask import Flask
 
 from comun import heartbeat, store
@@ -238,6 +240,28 @@ def test_a_broker_that_refuses_writes_for_a_while_loses_nothing(
     assert refused.headers["Retry-After"]
     assert len(suite.lines(ANSWERS)) == len(ids)
     assert len(set(suite.lines(LOGS))) == len(suite.lines(LOGS)) == 5 * len(ids)
+
+
+def test_no_plain_line_is_lost_to_a_broker_whose_memory_is_full_now_and_then(
+    suite: Suite, broker_process: BrokerProcess
+) -> None:
+    """Taking a message and recording it is one step: a refusal between two would lose it, and nobody re-sends it."""
+    count, client = 1_000, broker_process.client
+    component = stranger(suite.settings.broker_url)
+    with component.producer_pool.acquire(block=True) as producer:
+        for number in range(count):
+            component.send_task("write_log", args=["Otro", f"línea {number}", "ayer"], queue="logs", producer=producer)
+    with workers(suite.settings, "logs", output=suite.directory):
+        for _ in range(5):
+            before = len(suite.lines(LOGS))
+            client.config_set("maxmemory", 1)
+            with pytest.raises(redis.exceptions.OutOfMemoryError):
+                client.set("probe", "x")
+            client.config_set("maxmemory", 0)
+            wait_until(lambda before=before: len(suite.lines(LOGS)) > before, timeout=60)
+            assert client.exists("logs")  # it was refused with work to do
+        wait_until(lambda: not client.exists("logs", store.UNACKED), timeout=90)
+    assert Counter(suite.lines(LOGS)) == Counter(f"[ayer] - Otro - línea {number}" for number in range(count))
 
 
 def test_workers_that_are_started_before_the_broker_wait_for_it(suite: Suite, broker_process: BrokerProcess) -> None:
