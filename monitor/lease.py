@@ -11,7 +11,11 @@ DURATION = 5_000  # milliseconds a leader stays leader without renewing
 
 
 class Lease:
-    """A key in the store with an expiry (https://redis.io/docs/latest/commands/set/)."""
+    """A key in the store with an expiry (https://redis.io/docs/latest/commands/set/).
+
+    The store's wall clock decides about expiries. Set back, it would keep a dead leader's lease for as long as it was
+    set back, so whoever sees one that is longer than any leader asks for cuts it.
+    """
 
     def __init__(self, client: redis.Redis, key: str) -> None:
         self._client = client
@@ -32,5 +36,7 @@ class Lease:
             taken = self._client.set(self._key, self._name, nx=True, px=DURATION)
             if not taken and self._client.get(self._key) == self._name:
                 taken = self._client.pexpire(self._key, DURATION)
+            elif not taken and self._client.pttl(self._key) > DURATION:
+                self._client.pexpire(self._key, DURATION)
         self._until = asked + DURATION / 1_000 if taken else 0.0
         return self.held

@@ -194,6 +194,14 @@ def test_only_one_leads_until_it_falls_silent(bench: Bench) -> None:
     assert second.renew() and not first.renew()
 
 
+def test_a_lease_that_a_clock_set_back_made_long_is_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.lease.DURATION", 100)
+    bench.store.set("lease", "a dead leader", px=3_600_000)
+    lease = Lease(bench.store, "lease")
+    assert not lease.renew()
+    wait_until(lease.renew, timeout=10)
+
+
 @pytest.fixture
 def watcher(bench: Bench) -> Watcher:
     return Watcher(Settings(alert_failures=3, alert_successes=2), bench.store, bench.figures, ["webhook"])

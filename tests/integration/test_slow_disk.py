@@ -1,9 +1,6 @@
 """P1 on a slow disk: what the broker's `appendfsync` keeps of what was accepted when it is killed."""
 
 import secrets
-import shutil
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -18,19 +15,13 @@ from comun.outbox import Outbox
 from experimento.supervision import broker as embedded
 from tests.helpers import missing, wait_until
 from tests.helpers_broker import BrokerProcess
-
-SOURCE = Path(__file__).parents[1] / "support" / "slow_fdatasync.c"
+from tests.support.preload import library
 
 
 @pytest.fixture
 def shim(tmp_path: Path) -> Path:
     """The library that makes fdatasync slow."""
-    compiler = shutil.which("gcc")
-    if sys.platform != "linux" or compiler is None:
-        missing("a slow disk is made with gcc and LD_PRELOAD")
-    library = tmp_path / "slow.so"
-    subprocess.run([str(compiler), "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True)
-    return library
+    return library("slow_fdatasync", tmp_path)
 
 
 class Clients:
