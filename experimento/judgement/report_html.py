@@ -1,5 +1,7 @@
 """The report as one HTML file that needs no network: template, style, script and uPlot are put into it."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -31,9 +33,9 @@ def render_html(summary: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment,
-        latency=wording.latency)  # fmt: skip
+        latency=wording.latency, source=_source)  # fmt: skip
     environment.globals.update(
-        inlined=_inlined, too_few=wording.too_few, new_look=wording.NEW_LOOK,
+        inlined=_inlined, placed=_Placed(), too_few=wording.too_few, new_look=wording.NEW_LOOK,
         stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
         end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},
         findings={name: wording.FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
@@ -50,6 +52,28 @@ def render_html(summary: Mapping[str, Any]) -> str:
         reported_floor=_floor(reported, reported and reported["setting"]),
         splits=[_split(trail) for trail in summary["trails"]],
     )
+
+
+class _Placed:
+    """Rules for what is placed by figures: the page's policy lets no element have a style of its own."""
+
+    def __init__(self) -> None:
+        self._rules: list[str] = []
+
+    def __call__(self, rule: str) -> Markup:
+        """Keep a rule, and return the attribute that it applies to."""
+        self._rules.append(rule)
+        return Markup(' data-place="{}"').format(len(self._rules)).strip()
+
+    def rules(self) -> Markup:
+        """Return all of them; they hold numbers only."""
+        return Markup("\n".join(f'[data-place="{n}"] {{{rule}}}' for n, rule in enumerate(self._rules, 1)))  # noqa: S704
+
+
+def _source(text: str) -> Markup:
+    """Return what the policy calls the one script or style that is this text."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup("'sha256-{}'").format(digest)
 
 
 def _inlined(name: str) -> Markup:

@@ -1,6 +1,7 @@
 """The records of a run: one line an intended request in `records*.jsonl`, and the run's folder that holds them."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, Self, TextIO
 from comun import files
 from comun.errors import ConfigurationError, SuiteError
 
+NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)  # what a run may be called
 RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
@@ -97,8 +99,12 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
     """Make `<out>/<YYYYmmdd-HHMMSS>-<name>` and point `<out>/latest` at it if it is a run.
 
     A second run within the second gets `-2`. Where links are not allowed, `latest` is a file with the folder's name.
-    Raises ConfigurationError if `out` cannot hold it.
+    Raises ConfigurationError if `out` cannot hold it, or the name could be a path or a tag.
     """
+    if not NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name[:64]!r}: un nombre tiene de 1 a 64 letras, cifras, puntos, guiones o guiones bajos"
+        )
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     number = 1
     while True:

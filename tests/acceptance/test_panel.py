@@ -10,9 +10,13 @@ import pytest
 import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from experimento.judgement.report import render
+from experimento.judgement.requirements import parse
+from experimento.judgement.summary import summarize
 from tests.acceptance.conftest import Suite
 from tests.acceptance.panel_stub import PanelStub
 from tests.helpers import missing
+from tests.helpers_run import make_run
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
 WIDTHS = (375, 1440)
@@ -292,3 +296,17 @@ def test_the_real_suite_shows_a_check_a_receptor_set_to_nothing_and_its_own_abse
     expect(page.locator("#answer")).to_contain_text("No disponible :( en", timeout=20_000)
     expect(page.locator("#receptor")).to_have_text("No disponible :(", timeout=20_000)
     assert serious_faults(page) == []
+
+
+def test_a_report_draws_its_charts_under_its_own_policy(visit: Visit, tmp_path: Path) -> None:
+    run = make_run(500, fails=lambda number: number % 50 == 0)
+    (tmp_path / "report.html").write_text(render(summarize(run, [parse("service>=99%")]), "html"), "utf-8")
+    page = visit.open((tmp_path / "report.html").as_uri(), wait_for="canvas")
+    expect(page.locator("canvas")).to_have_count(2)
+    bar = page.locator(".interval").first.bounding_box()
+    assert bar
+    assert bar["width"] > 0
+    assert visit.complaints == []
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<b id=probe style=\"color: red\">')")
+    assert page.locator("#probe").evaluate("element => getComputedStyle(element).color") != "rgb(255, 0, 0)"
+    visit.complaints.clear()  # the browser says that it refused it

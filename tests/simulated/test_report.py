@@ -1,8 +1,11 @@
+import base64
 import csv
+import hashlib
 import io
 import re
 from dataclasses import replace
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -89,6 +92,19 @@ def test_the_page_needs_nothing_but_itself(name: str) -> None:
     text = render(summary_of(name), "html")
     assert Page(text).loads == []
     assert not re.search(r"@import|url\((?!data:)", text)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_page_runs_what_is_in_it_by_its_hash_and_nothing_else(name: str) -> None:
+    text = render(summary_of(name), "html")
+    policy = unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', text)[0])
+    assert "unsafe" not in policy
+    allowed = dict(part.split(" ", 1) for part in policy.split("; "))
+    for kind in ("style", "script"):
+        inline = re.findall(rf"<{kind}>(.*?)</{kind}>", text, re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in inline]
+        assert allowed[f"{kind}-src"].split() == [f"'sha256-{each}'" for each in hashes]
+    assert " style=" not in re.sub(r"<(style|script)\b.*?</\1>", "", text, flags=re.DOTALL)
 
 
 def test_the_page_gives_the_verdict_first() -> None:

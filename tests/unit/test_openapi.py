@@ -90,6 +90,12 @@ def test_every_route_is_described_and_nothing_else():
     assert set(DOCUMENT["paths"]) == rules - {"/static/<path:filename>"}
 
 
+def test_no_route_takes_anything_but_a_question():
+    """A page that starts runs needs rules of its own: see "A panel that starts runs" in docs/operations.md."""
+    methods = {method for rule in make_app().url_map.iter_rules() for method in rule.methods}
+    assert methods == {"GET", "HEAD", "OPTIONS"}
+
+
 def test_the_state_is_what_is_described():
     check("State", full_state())
 

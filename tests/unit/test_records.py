@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from comun.errors import ConfigurationError
 from experimento.workload import records
 from experimento.workload.records import Outcome, Record, UnreadableRun
 
@@ -122,3 +123,11 @@ def test_latest_points_at_its_neighbours_only(tmp_path: Path, is_link: bool) -> 
         (out / "latest").write_text("../elsewhere\n")
     with pytest.raises(UnreadableRun, match="no señala ninguna carpeta que esté a su lado"):
         records.find_folder(out / "latest")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a b", "<b>", "ñ", "x\n", "x" * 65, "\x1b[0m"])
+def test_a_run_is_not_called_what_could_be_a_path_or_a_tag(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="un nombre tiene de 1 a 64"):
+        records.make_folder(tmp_path, name, NOW)
+    assert list(tmp_path.iterdir()) == []
+    assert records.make_folder(tmp_path, "Carga-1.2_x", NOW).name == "20261123-090507-Carga-1.2_x"
