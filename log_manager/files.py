@@ -29,7 +29,7 @@ class AppendedFile:
     The block about to be appended is first written to a side file. What is found after the committed
     length is ours exactly if it is a beginning of that block and the block was meant for that place: it is
     then cut off (its messages were not acknowledged and come again); anything else is somebody's and is
-    kept aside.
+    kept aside. Once the file is at its committed length no block is on its way to it any more.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,6 +58,7 @@ class AppendedFile:
                 log.warning("file=%s changed=edited: left as it is, going on after its end", self.path)
                 return self._begin(), True
             self._cut(committed.length)
+        self._drop_block(committed.length)
         return committed, False
 
     def append(self, committed: Committed, block: str) -> Committed:
@@ -125,6 +126,19 @@ class AppendedFile:
         end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
         meant_for = int.from_bytes(kept[end : end + _NUMBER], "big")
         return meant_for == place and kept[_NUMBER:end].startswith(tail)
+
+    def _drop_block(self, place: int) -> None:
+        """Forget a block that was meant for this place and will not come: a text like its start is somebody's."""
+        try:
+            file = files.open_bytes(self._block, "rb", buffering=0)
+        except FileNotFoundError:
+            return
+        with file:
+            length = int.from_bytes(file.read(_NUMBER), "big")
+            file.seek(_NUMBER + min(length, os.fstat(file.fileno()).st_size))
+            meant_for = int.from_bytes(file.read(_NUMBER), "big")
+        if meant_for == place:
+            self._block.unlink()
 
     def _keep_aside(self, tail: bytes) -> Path:
         """Write what is somebody's into a file of its own; on a full disk no part of it stays."""

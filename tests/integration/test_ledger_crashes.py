@@ -87,6 +87,25 @@ def test_on_a_full_disk_nothing_is_recorded_and_afterwards_each_line_is_there_on
     assert aside(tmp_path, LOGS) + aside(tmp_path, ANSWERS) == []
 
 
+@pytest.mark.parametrize("room", [0, 4])  # bytes of the note that there is room for
+@pytest.mark.parametrize("name", FILES)
+def test_a_note_that_finds_no_room_aside_leaves_nothing_there_until_it_does(
+    ledger: Ledger, tmp_path: Path, name: str, room: int
+) -> None:
+    receive(ledger, 1)
+    with (tmp_path / name).open("ab") as file:
+        file.write(b"mi nota\n")
+    with no_file_larger_than(room):
+        for _ in range(3):
+            with pytest.raises(FilesUnavailable):
+                receive(ledger, 2)
+            assert aside(tmp_path, name) == []
+    receive(ledger, 2)
+    assert aside(tmp_path, name) == [b"mi nota\n"]
+    assert sorted(read_lines(tmp_path / LOGS)) == lines_of(1, 2)
+    assert read_lines(tmp_path / ANSWERS) == statuses_of(1, 2)
+
+
 def test_a_directory_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "later")
     with pytest.raises(FilesUnavailable):

@@ -134,6 +134,20 @@ def test_the_block_of_an_older_file_says_nothing_of_the_new_one(ledger: Ledger, 
     assert read_lines(tmp_path / ANSWERS) == statuses_of(2)
 
 
+@pytest.mark.parametrize("kept", [0, 20])  # bytes of the killed writer's block that had reached the file
+def test_a_note_that_looks_like_the_start_of_a_block_is_kept_once_the_file_was_looked_at(
+    ledger: Ledger, tmp_path: Path, kept: int
+) -> None:
+    receive(ledger, 1)
+    kill_a_writer(tmp_path, LOGS, kept)
+    receive(ledger, 1)  # nothing new: no other block takes the place of the killed writer's
+    with (tmp_path / LOGS).open("ab") as file:
+        file.write(b"[")
+    receive(ledger, 2)
+    assert aside(tmp_path, LOGS) == [b"["]
+    assert sorted(read_lines(tmp_path / LOGS)) == lines_of(1, 2)
+
+
 def test_a_note_behind_what_a_killed_writer_left_is_kept(ledger: Ledger, tmp_path: Path) -> None:
     kill_a_writer(tmp_path, LOGS, 20)
     with (tmp_path / LOGS).open("ab") as file:
