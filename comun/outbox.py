@@ -118,6 +118,16 @@ class Outbox:
         with store.translated():
             return self._client.zscore(store.OUTBOX, check_id) is not None
 
+    def in_flight(self, ids: Sequence[str]) -> list[str]:
+        """Return which of these checks are in flight."""
+        found: list[str] = []
+        for first in range(0, len(ids), _CHUNK):
+            part = list(ids[first : first + _CHUNK])
+            with store.translated():
+                scores = self._client.zmscore(store.OUTBOX, part)
+            found += [check_id for check_id, score in zip(part, scores, strict=True) if score is not None]
+        return found
+
     def due(self, now: int, limit: int) -> list[Pending]:
         """Return up to `limit` checks whose next attempt was to be made by `now`, and how often they were re-sent."""
         with store.translated():

@@ -70,14 +70,14 @@ def _parted(url: str) -> SplitResult | None:
 
 
 def _duration(low: float, high: float) -> Callable[[str], float]:
-    """Parse seconds, also written `500ms`, `5s`, `2m` or `1h`; 0 is always allowed and means never."""
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0}
+    """Parse seconds, also written `500ms`, `5s`, `2m`, `1h` or `30d`; 0 is always allowed and means never."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
     def parse(text: str) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", text)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?", text)
         value = float(match[1]) * units[match[2] or "s"] if match else -1.0
         if value and not low <= value <= high:
-            raise ValueError(f"0 (nunca) o un tiempo entre {low:g}s y {high:g}s, como 5s, 2m o 1h")
+            raise ValueError(f"0 (nunca) o un tiempo entre {low:g}s y {high:.10g}s, como 5s, 2m o 1h")
         return value
 
     return parse
@@ -157,6 +157,7 @@ class Settings:
     broker_fsync: str = setting("BROKER_FSYNC", "no", _one_of("no", "always"))
     var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
     logs_dir: Path = setting("LOGS_DIR", Path(), Path)
+    ledger_kept: float = setting("LEDGER_KEPT", 0.0, _duration(3_600, 31_536_000))
     monitor_host: str = setting("MONITOR_HOST", "127.0.0.1")
     monitor_hosts: str = setting("MONITOR_HOSTS", "", _names)
     monitor_port: int = setting("MONITOR_PORT", 5000, _between(int, 1, 65_535))

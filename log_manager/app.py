@@ -9,9 +9,12 @@ from comun.bus import Bus
 from comun.outbox import Outbox
 from comun.settings import Settings
 from log_manager.ledger import Ledger
+from log_manager.retention import Retention
 from log_manager.tasks import register
 
 settings = Settings.load_or_exit()
 bus = Bus(settings, "logs")
-register(bus, Ledger(settings.logs_dir.resolve()), Outbox(bus.store))
+outbox = Outbox(bus.store)
+ledger = Ledger(settings.logs_dir.resolve(), outbox.in_flight)
+register(bus, ledger, outbox, Retention(ledger, settings.ledger_kept, bus.clock.now))
 celery = bus.celery

@@ -3,26 +3,40 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from comun import files as own
 from comun.errors import FilesUnavailable
-from comun.ids import to_bytes
-from comun.messages import Check, Hop
+from comun.ids import from_bytes, new_id, to_bytes
+from comun.messages import Check, Hop, Status
 from log_manager.files import AppendedFile, Committed
 from log_manager.lines import Row, answer_lines, event_lines, plan
 
 log = logging.getLogger(__name__)
 LOGS, ANSWERS = "logs.txt", "call_center_status.txt"
 LOCK_WAIT = 30.0  # seconds another process may hold the write lock
+_QUARTER = 900  # seconds; clocks change at whole quarters of an hour, so the change was at the last one
 _CHUNK = 900  # parameters of one SELECT; SQLite before 3.32 allows 999
 
-VERSION = 1  # PRAGMA user_version of what SCHEMA makes
+LOOKED_AT = _CHUNK  # rows that one cut looks at
+
+VERSION = 2  # PRAGMA user_version of what SCHEMA makes
 
 # A file that was rotated, deleted or edited is followed by another generation of it. Which lines stand in the present
 # one is computed from the generations (decision 0012): rotating changes one row, however many checks there are.
+_NEW_IN_2 = (
+    """CREATE TABLE cut ( -- one row: the greatest id that left the ledger, and how those that left had ended
+        up_to BLOB NOT NULL, unavailable INTEGER NOT NULL, available INTEGER NOT NULL, unanswered INTEGER NOT NULL
+    )""",
+    """CREATE TABLE zones ( -- in which zone the present logs.txt was written
+        since INTEGER PRIMARY KEY,          -- seconds since the epoch
+        utc_offset INTEGER NOT NULL         -- seconds east of UTC
+    )""",
+    "INSERT INTO cut VALUES (x'', 0, 0, 0)",
+)
 SCHEMA = (
     """CREATE TABLE checks (
         id BLOB PRIMARY KEY,                -- 16 bytes, its time is that of hop 1
@@ -42,15 +56,28 @@ SCHEMA = (
         task_id TEXT PRIMARY KEY, line TEXT NOT NULL, archived INTEGER NOT NULL DEFAULT 0,
         logs INTEGER NOT NULL DEFAULT 0     -- generation of logs.txt that has the line, unless archived
     ) WITHOUT ROWID""",
+    *_NEW_IN_2,
 )
 
 # From version 0, which marked every row when a file was rotated; a column with a default is added at a constant cost.
-UPGRADE = (
+_NEW_IN_1 = (
     "ALTER TABLE checks ADD COLUMN logs INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE checks ADD COLUMN answers INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE files ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE plain ADD COLUMN logs INTEGER NOT NULL DEFAULT 0",
 )
+UPGRADE = {0: (*_NEW_IN_1, *_NEW_IN_2), 1: _NEW_IN_2}  # version found → what brings it to VERSION
+
+# Ended, and no line of it in a present file: nothing of it will be compared any more.
+CUTTABLE = (
+    "status IS NOT NULL"  # noqa: S608 constants only
+    f" AND (logs < (SELECT generation FROM files WHERE name = '{LOGS}') OR hops & ~archived = 0)"
+    f" AND (line IS NULL OR answers < (SELECT generation FROM files WHERE name = '{ANSWERS}'))"
+)
+CUT = """
+UPDATE cut SET up_to = max(up_to, ?), unavailable = unavailable + ?, available = available + ?,
+    unanswered = unanswered + ?
+"""
 
 UPSERT = """
 INSERT INTO checks (id, hops, status, t2, t3, t4, t5, t6, line, logs, answers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -71,12 +98,16 @@ class Ledger:
     length, append, commit. A crash anywhere leaves either nothing or a tail that the next transaction cuts.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, in_flight: Callable[[Sequence[str]], Collection[str]] = tuple) -> None:
+        """`in_flight` returns which of some ids are in the outbox; it may raise StoreUnavailable."""
         self._directory = directory
         self._path = directory / "ledger.sqlite3"
         self._files = {name: AppendedFile(directory / name) for name in (LOGS, ANSWERS)}
         self._db: sqlite3.Connection | None = None
         self._generations: dict[str, int] = {}  # of the files, as of the transaction under way
+        self._in_flight = in_flight
+        self._cut_from, self._cut_in = b"", dict[str, int]()  # where the next look for rows to cut begins
+        self._utc_offset: int | None = None  # what we noted last
         self._inode = 0  # of the open database
         self._thread_lock = threading.Lock()
 
@@ -86,12 +117,15 @@ class Ledger:
         Raises FilesUnavailable; nothing is then recorded and trying again is safe.
         """
         with self._transaction() as (db, files):
-            news = plan(_known(db, checks), hop, checks)
+            known = _known(db, checks)
+            news = plan(known, hop, self._without_cut(db, known, checks))
             first_line = files[ANSWERS].lines
             numbers = {check_id: first_line + n for n, (check_id, _) in enumerate(news.answers)}
             now_in = self._generations[LOGS], self._generations[ANSWERS]
             db.executemany(UPSERT, [(*_parameters(row, numbers.get(row.id)), *now_in) for row in news.rows])
             self._append(db, files, LOGS, event_lines(news.events))
+            if news.events:
+                self._note_zone(db, news.events[0][0] // 1_000_000)
             self._append(db, files, ANSWERS, answer_lines(news.answers))
         return len(news.events)
 
@@ -101,6 +135,32 @@ class Ledger:
             values = task_id, line, self._generations[LOGS]
             if db.execute("INSERT OR IGNORE INTO plain (task_id, line, logs) VALUES (?, ?, ?)", values).rowcount:
                 self._append(db, files, LOGS, line)
+
+    def cut(self, before: int) -> int:
+        """Let checks leave that were requested before a time (microseconds), have ended and left the outbox.
+
+        Only those whose lines were all rotated away: the present files stay accounted for line by line. Looks at
+        LOOKED_AT rows, the next call at those after them; returns how many there were. Raises FilesUnavailable and
+        StoreUnavailable.
+        """
+        with self._transaction() as (db, _):
+            if self._cut_in != self._generations:  # what was too new for its file may not be so any more
+                self._cut_from, self._cut_in = b"", dict(self._generations)
+            query = f"SELECT id, status, {CUTTABLE} FROM checks WHERE id > ? AND id < ? ORDER BY id LIMIT {LOOKED_AT}"  # noqa: S608 constants
+            rows = db.execute(query, (self._cut_from, to_bytes(new_id(before, 0)))).fetchall()
+            if not rows:
+                return 0
+            ended = {from_bytes(raw): status for raw, status, cuttable in rows if cuttable}
+            for check_id in self._in_flight(list(ended)) if ended else ():
+                del ended[check_id]  # its messages may still bring it here
+            if ended:
+                db.executemany("DELETE FROM checks WHERE id = ?", [(to_bytes(check_id),) for check_id in ended])
+                counts = [
+                    list(ended.values()).count(s) for s in (Status.UNAVAILABLE, Status.AVAILABLE, Status.UNANSWERED)
+                ]
+                db.execute(CUT, (to_bytes(max(ended)), *counts))
+        self._cut_from = rows[-1][0]
+        return len(rows)
 
     def close(self) -> None:
         """Close the database; it is opened again when needed."""
@@ -113,6 +173,20 @@ class Ledger:
             files[name] = self._files[name].append(files[name], block)
             db.execute("UPDATE files SET length = ?, lines = ? WHERE name = ?", (*files[name][3:], name))
 
+    def _without_cut(self, db: sqlite3.Connection, known: Collection[str], checks: Sequence[Check]) -> Sequence[Check]:
+        """Leave out what comes again of a check that was cut: unknown, as old as those, and no longer in flight."""
+        (up_to,) = db.execute("SELECT up_to FROM cut").fetchone()
+        old = [check.id for check in checks if check.id not in known and to_bytes(check.id) <= up_to] if up_to else []
+        again = set(old).difference(self._in_flight(old)) if old else ()
+        return [check for check in checks if check.id not in again]
+
+    def _note_zone(self, db: sqlite3.Connection, second: int) -> None:
+        """Note by which offset from UTC a time was written, if it is another one than before."""
+        offset = time.localtime(second).tm_gmtoff
+        if offset != self._utc_offset:
+            db.execute("INSERT OR REPLACE INTO zones VALUES (?, ?)", (second - second % _QUARTER, offset))
+            self._utc_offset = offset
+
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, dict[str, Committed]]]:
         with self._thread_lock, _translated():
@@ -122,6 +196,7 @@ class Ledger:
                 yield db, self._begin(db)
                 db.execute("COMMIT")
             except BaseException:
+                self._utc_offset = None
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
@@ -146,6 +221,9 @@ class Ledger:
         generation = self._generations[name] = row[5] + another if row else 0
         if another:
             db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, *committed, generation))
+            if name == LOGS:
+                db.execute("DELETE FROM zones")
+                self._utc_offset = None
         return committed, another
 
     def _still_there(self) -> sqlite3.Connection | None:
@@ -174,7 +252,7 @@ def _prepare(db: sqlite3.Connection) -> None:
         raise FilesUnavailable(f"el libro de registro es de una versión posterior ({version}; esta escribe {VERSION})")
     if version < VERSION:
         is_new = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone() is None
-        for statement in SCHEMA if is_new else UPGRADE:
+        for statement in SCHEMA if is_new else UPGRADE[version]:
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute("COMMIT")

@@ -9,12 +9,13 @@ from comun.messages import Hop, Route, decode
 from comun.outbox import Outbox
 from log_manager.ledger import Ledger
 from log_manager.lines import plain_line
+from log_manager.retention import Retention
 
 log = logging.getLogger(__name__)
 TRAIL_LENGTH = {**{hop: int(hop) for hop in Hop}, Hop.ABANDONED: 2}  # requested and abandoned
 
 
-def register(bus: Bus, ledger: Ledger, outbox: Outbox) -> None:
+def register(bus: Bus, ledger: Ledger, outbox: Outbox, retention: Retention) -> None:
     """Put the log manager's task on the bus."""
 
     @bus.task(Route.WRITE_LOG, bind=True)
@@ -34,4 +35,5 @@ def register(bus: Bus, ledger: Ledger, outbox: Outbox) -> None:
         written = bus.insist(lambda: ledger.record(hop, checks))
         if hop >= Hop.RECEIVED:
             bus.insist(lambda: outbox.finish([check.id for check in checks]))
+        retention.step()
         log.info("Líneas escritas: %d (salto %d, %d consultas)", written, hop, len(checks))

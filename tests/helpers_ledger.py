@@ -57,6 +57,13 @@ def read_lines(path: Path) -> list[str]:
 
 def row(directory: Path, number: int) -> dict[str, int | None]:
     """What the ledger says of a check."""
+    found = known_row(directory, number)
+    assert found is not None
+    return found
+
+
+def known_row(directory: Path, number: int) -> dict[str, int | None] | None:
+    """What the ledger says of a check, None if it does not know it."""
     names = ("hops", "status", "t2", "t3", "t4", "t5", "t6", "line", "archived")
     current = "ifnull((SELECT generation FROM files WHERE name = '{}'), 0)"
     line = f"CASE answers WHEN {current.format(FILES[1])} THEN line END"
@@ -64,8 +71,7 @@ def row(directory: Path, number: int) -> dict[str, int | None]:
     key = to_bytes(told_by(Hop.REQUESTED, number).id)
     columns = ", ".join((*names[:7], line, archived))
     found = _one(directory / "ledger.sqlite3", f"SELECT {columns} FROM checks WHERE id = ?", key)  # noqa: S608
-    assert found is not None
-    return dict(zip(names, found, strict=True))
+    return None if found is None else dict(zip(names, found, strict=True))
 
 
 def known_hops(directory: Path, check_id: str) -> int:

@@ -34,7 +34,7 @@ def account_for_checks(run: Run) -> dict[str, Any] | None:
     counts = {name: int(found.get(name) or 0) for name in ENDS}
     accepted = int(found.get("accepted") or 0)
     findings = {name: _findings(run, found.get(name) or {}) for name in FINDINGS}
-    balanced = accepted == sum(counts.values())
+    balanced = accepted == sum(counts.values()) + int(found.get("cut") or 0)
     clean = balanced and not any(finding["count"] for finding in findings.values())
     return {"accepted": accepted, **counts, **findings, "balanced": balanced, "clean": clean}
 

@@ -92,6 +92,8 @@ def _accounts(report: Report) -> Table:
     table.columns[1].justify = "right"
     for name, attribute in CLASSES:
         table.add_row(name, str(getattr(report, attribute)))
+    if report.cut:
+        table.add_row("Recortadas del libro de registro", str(report.cut))
     table.add_section()
     table.add_row("Consultas", str(report.checks), style="bold", end_section=True)
     for name, count in report.lines.items():

@@ -1,14 +1,15 @@
 """What the witnesses say, as numpy columns: the input of a reconciliation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from comun.messages import Hop
 from experimento.reconciliation.id_columns import Ids, Integers
-from experimento.reconciliation.log_lines import Lines, Statuses
+from experimento.reconciliation.log_lines import Lines, Statuses, wall_times
 
 NO_LINE = -1
 
@@ -29,6 +30,20 @@ class Rows:
         return (self.hops & ~self.archived & 1 << (hop - 1)).astype(bool)
 
 
+class Cut(NamedTuple):
+    """What left the ledger: it was ended, and its lines are in files that were rotated away."""
+
+    up_to: str = ""  # the greatest id; an older one that nobody knows may be among them
+    unavailable: int = 0
+    available: int = 0
+    unanswered: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many checks left."""
+        return self.unavailable + self.available + self.unanswered
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """One consistent look at all witnesses."""
@@ -42,3 +57,5 @@ class Evidence:
     answers: Statuses | None  # the same
     first_answer: int = 1  # number of the first of them in its file
     notes: tuple[str, ...] = field(default=())
+    cut: Cut = field(default=Cut())
+    walls: Callable[[Integers], Integers] = wall_times  # from instants to what the clock of `logs.txt` showed

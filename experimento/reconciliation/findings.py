@@ -84,7 +84,7 @@ class Findings:
 class Report:
     """The result of a reconciliation.
 
-    checks = available + unavailable + unanswered + in_flight + lost_checks; with a list of ids, `accepted`
+    checks = available + unavailable + unanswered + in_flight + lost_checks + cut; with a list of ids, `accepted`
     is their number and equals `checks`.
     """
 
@@ -101,6 +101,7 @@ class Report:
     counts: Mapping[Kind, int]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = field(default=())
+    cut: int = 0  # ended and no longer in the ledger; of ids that were asked for: too old to tell them from lost ones
 
     @property
     def clean(self) -> bool:
@@ -125,6 +126,7 @@ class Report:
             "unanswered": self.unanswered,
             "in_flight": self.in_flight,
             "lost_checks": self.lost_checks,
+            "cut": self.cut,
             "leaving": self.leaving,
             **kinds,
             "archived": self.archived,

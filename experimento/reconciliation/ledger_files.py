@@ -1,18 +1,23 @@
 """Reading what the log manager left on disk: the ledger as columns, and both text files up to what it committed."""
 
+import bisect
 import itertools
 import operator
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from experimento.reconciliation.evidence import Evidence, Rows
+from comun.ids import from_bytes, requested_at
+from experimento.reconciliation.evidence import Cut, Evidence, Rows
 from experimento.reconciliation.findings import Witness
-from experimento.reconciliation.id_columns import Ids
-from experimento.reconciliation.log_lines import Bytes, Lines, Statuses, parse, parse_answers
+from experimento.reconciliation.id_columns import Ids, Integers
+from experimento.reconciliation.log_lines import Bytes, Lines, Statuses, parse, parse_answers, wall_times
 from experimento.reconciliation.text_file import Mark, TextFile
 from experimento.workload.trails import open_ledger
 
@@ -59,6 +64,8 @@ def _look_once(directory: Path, pending: Ids, known: list[object] | None) -> Evi
                 return odd
             (version,) = db.execute("PRAGMA user_version").fetchone()
             rows = _rows(db, version)
+            cut = _cut(db) if version >= 2 else Cut()
+            walls, zone_note = _zone(db) if version >= 2 else (wall_times, "")
             archived = _PLAIN if version else "archived"
             plain = db.execute(f"SELECT task_id, line, {archived} FROM plain").fetchall()  # noqa: S608 constants
         return Evidence(
@@ -70,8 +77,42 @@ def _look_once(directory: Path, pending: Ids, known: list[object] | None) -> Evi
             logs=None if logs.is_gone else _events(logs.lines(), logs.first_number()),
             answers=None if answers.is_gone else _answers(answers.lines()),
             first_answer=answers.first_number(),
-            notes=tuple(file.note for file in (logs, answers) if file.note),
+            notes=tuple(note for note in (logs.note, answers.note, _cut_note(cut), zone_note) if note),
+            cut=cut,
+            walls=walls,
         )
+
+
+def _cut(db: sqlite3.Connection) -> Cut:
+    up_to, *counts = db.execute("SELECT up_to, unavailable, available, unanswered FROM cut").fetchone()
+    return Cut(from_bytes(up_to) if up_to else "", *counts)
+
+
+def _cut_note(cut: Cut) -> str:
+    if not cut.up_to:
+        return ""
+    last = datetime.fromtimestamp(requested_at(cut.up_to) / 1e6).astimezone()
+    return (
+        f"El libro de registro fue recortado (LEDGER_KEPT): {cut.total} consultas terminadas, pedidas hasta el "
+        f"{last:%Y-%m-%d %H:%M:%S}, ya no están en él ({cut.available} disponibles, {cut.unavailable} no disponibles, "
+        f"{cut.unanswered} sin respuesta). Sus líneas están en archivos rotados y no se comparan; lo demás, todo."
+    )
+
+
+def _zone(db: sqlite3.Connection) -> tuple[Callable[[Integers], Integers], str]:
+    """Return how instants became the times in `logs.txt`, and what to say if that is not this process's zone."""
+    zones = db.execute("SELECT since, utc_offset FROM zones ORDER BY since").fetchall()
+    if all(time.localtime(since).tm_gmtoff == offset for since, offset in zones):
+        return wall_times, ""
+    starts = [since for since, _ in zones]
+
+    def there(second: float) -> time.struct_time:
+        _, offset = zones[max(bisect.bisect_right(starts, second) - 1, 0)]
+        return time.gmtime(second + offset)
+
+    hours = ", ".join(dict.fromkeys(f"UTC{offset / 3600:+g}" for _, offset in zones))
+    note = f"logs.txt se escribió con otra hora local que la de aquí ({hours}) y se compara con aquella."
+    return partial(wall_times, localtime=there), note
 
 
 def _rows(db: sqlite3.Connection, version: int) -> Rows:

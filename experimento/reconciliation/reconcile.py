@@ -35,7 +35,9 @@ def reconcile(evidence: Evidence, wanted: Ids | None = None) -> Report:
     ended = np.isin(rows.status, (Status.AVAILABLE, Status.UNAVAILABLE, Status.UNANSWERED))
     lost = scope.rows & ~ended & ~pending
     waiting = evidence.pending.holds(scope.outside)
-    vanished = scope.outside.subset(~waiting)
+    unknown = scope.outside.subset(~waiting)
+    was_cut = np.array([unknown.text(index) <= evidence.cut.up_to for index in range(len(unknown))], dtype=bool)
+    vanished, cut = unknown.subset(~was_cut), int(was_cut.sum())
     _lost_checks(rows, np.flatnonzero(lost), vanished, findings)
     _check_rows(rows, scope.rows, findings)
     compare_events(evidence, scope, findings)
@@ -45,12 +47,13 @@ def reconcile(evidence: Evidence, wanted: Ids | None = None) -> Report:
     by_status = {status: int((scope.rows & (rows.status == status)).sum()) for status in Status}
     return Report(
         accepted=None if wanted is None else len(wanted),
-        checks=int(scope.rows.sum()) + len(scope.outside),
+        checks=int(scope.rows.sum()) + len(scope.outside) + (evidence.cut.total if wanted is None else 0),
         available=by_status[Status.AVAILABLE],
         unavailable=by_status[Status.UNAVAILABLE],
         unanswered=by_status[Status.UNANSWERED],
         in_flight=int((scope.rows & ~ended & pending).sum() + waiting.sum()),
         lost_checks=int(lost.sum()) + len(vanished),
+        cut=evidence.cut.total if wanted is None else cut,
         leaving=int((scope.rows & ended & pending).sum()),
         archived=_archived(evidence),
         lines={witness.value: count for witness, count in lines.items()},

@@ -10,7 +10,7 @@ from comun.messages import Hop
 from experimento.reconciliation.evidence import Evidence
 from experimento.reconciliation.findings import CANDIDATES_KEPT, Finding, Findings, Kind, Witness
 from experimento.reconciliation.id_columns import Integers
-from experimento.reconciliation.log_lines import TEMPLATES, Lines, parse, wall_of_text, wall_times
+from experimento.reconciliation.log_lines import TEMPLATES, Lines, parse, wall_of_text
 from experimento.reconciliation.reconcile_plain import compare_plain
 from experimento.reconciliation.scope import Scope
 
@@ -48,7 +48,7 @@ class _Comparison:
 
     def __init__(self, evidence: Evidence, lines: Lines, scope: Scope, findings: Findings) -> None:
         self._rows, self._tasks, self._lines = evidence.rows, [task for task, _ in evidence.plain], lines
-        self._scope, self._findings = scope, findings
+        self._scope, self._findings, self._walls = scope, findings, evidence.walls
         text = "".join(line for _, line in evidence.plain).encode()
         self._plain = parse(np.frombuffer(text, dtype=np.uint8), 0)
         self._owners: dict[int, tuple[Integers, Integers]] = {}
@@ -73,7 +73,7 @@ class _Comparison:
         hop, status, _ = TEMPLATES[template]
         chosen = self._rows.present(hop) if status is None else self._rows.present(hop) & (self._rows.status == status)
         owners = np.flatnonzero(chosen)
-        walls = np.concatenate((wall_times(self._rows.times[hop - 1][owners]), self._plain.walls[template]))
+        walls = np.concatenate((self._walls(self._rows.times[hop - 1][owners]), self._plain.walls[template]))
         expected, seen = np.sort(walls), np.sort(self._lines.walls[template])
         if np.array_equal(expected, seen):
             return
@@ -157,12 +157,12 @@ class _Comparison:
         names = [self._rows.ids.text(row) for row in rows[walls == wall].tolist()]
         if hop is Hop.REQUESTED:  # what the ledger does not know at all still has the time in its id
             outside = self._scope.outside
-            names += [outside.text(int(index)) for index in np.flatnonzero(wall_times(outside.requested) == wall)]
+            names += [outside.text(int(index)) for index in np.flatnonzero(self._walls(outside.requested) == wall)]
         return names
 
     def _find_unclaimed(self, hop: Hop) -> tuple[Integers, Integers]:
         rows = np.flatnonzero(~self._rows.present(hop) & (self._rows.times[hop - 1] != 0))
-        return wall_times(self._rows.times[hop - 1][rows]), rows
+        return self._walls(self._rows.times[hop - 1][rows]), rows
 
     def _times_before(self, foreign: Foreign) -> Integers:
         """Return for each line the wall time of the nearest line of a template at or above it."""

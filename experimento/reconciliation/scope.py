@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from experimento.reconciliation.evidence import Evidence, Rows
+from experimento.reconciliation.evidence import Evidence
 from experimento.reconciliation.id_columns import Ids, Integers
-from experimento.reconciliation.log_lines import wall_times
 
 Mask = NDArray[np.bool_]
 
@@ -23,7 +22,7 @@ class Scope:
         self.rows = np.full(len(known), self.everything)
         if wanted is not None:
             self.rows[positions[positions >= 0]] = True
-            self._span = _span(evidence.rows, self.rows, wanted)
+            self._span = _span(evidence, self.rows, wanted)
 
     def spans(self, walls: Integers) -> Mask:
         """Tell for each wall time whether a line nobody accounts for would be of this scope."""
@@ -33,11 +32,11 @@ class Scope:
         return (walls >= first) & (walls <= last)
 
 
-def _span(rows: Rows, chosen: Mask, wanted: Ids) -> tuple[int, int]:
+def _span(evidence: Evidence, chosen: Mask, wanted: Ids) -> tuple[int, int]:
     """Return the wall times of the first and the last event of the wanted checks."""
     if not len(wanted):
         return 0, -1
     requested = wanted.requested
-    last = max([int(requested.max()), *(int(times[chosen].max(initial=0)) for times in rows.times)])
-    first, end = wall_times(np.array([requested.min(), last]))
+    last = max([int(requested.max()), *(int(times[chosen].max(initial=0)) for times in evidence.rows.times)])
+    first, end = evidence.walls(np.array([requested.min(), last]))
     return int(first), int(end)

@@ -16,7 +16,7 @@ from log_manager import ledger as ledger_module
 from log_manager.files import AppendedFile, Committed
 from log_manager.ledger import Ledger
 from log_manager.lines import bit
-from tests.helpers_ledger import FILES, committed, line_of, row, status_of, told_by
+from tests.helpers_ledger import FILES, START, committed, known_row, line_of, status_of, told_by
 
 LOGS, ANSWERS = FILES
 NUMBERS = range(6)  # few checks, so that they meet often
@@ -71,7 +71,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.patch.start()
         self.scratch = tempfile.TemporaryDirectory()
         self.directory = Path(self.scratch.name)
-        self.writers = [Ledger(self.directory) for _ in range(2)]
+        self.outbox = {told_by(Hop.REQUESTED, number).id for number in NUMBERS}  # each was accepted before it travels
+        self.writers = [self._start() for _ in range(2)]
         self.events: set[tuple[int, Hop]] = set()
         self.answers: list[str] = []
         self.plain: set[str] = set()
@@ -101,7 +102,21 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(writer=WRITERS)
     def restart(self, writer: int) -> None:
         self.writers[writer].close()
-        self.writers[writer] = Ledger(self.directory)
+        self.writers[writer] = self._start()
+
+    def _start(self) -> Ledger:
+        return Ledger(self.directory, lambda ids: [check_id for check_id in ids if check_id in self.outbox])
+
+    @rule(numbers=st.sets(st.sampled_from(NUMBERS)))
+    def finish(self, numbers: set[int]) -> None:
+        """What has ended in the ledger leaves the outbox, at once or much later."""
+        ended = {number for number, hop in self.events if hop >= Hop.RECEIVED}
+        self.outbox -= {told_by(Hop.REQUESTED, number).id for number in numbers & ended}
+
+    @rule(writer=WRITERS, share=st.floats(0, 1), crash=CRASHES)
+    def cut_the_ledger(self, writer: int, share: float, crash: Crash) -> None:
+        before = START + round(share * len(NUMBERS)) * 1_000
+        self._survives(writer, lambda ledger: ledger.cut(before), crash)
 
     # --- people
 
@@ -187,7 +202,9 @@ class LedgerMachine(RuleBasedStateMachine):
         logs, answers = self._ours(LOGS), self._ours(ANSWERS)
         numbers: list[int] = []
         for number in {number for number, _ in self.events}:
-            found = row(self.directory, number)
+            if (found := known_row(self.directory, number)) is None:
+                self._check_cut(number, logs)
+                continue
             hops = {hop for hop in Hop if (number, hop) in self.events}
             assert found["hops"] == sum(map(bit, hops))
             here = {hop for hop in hops if line_of(number, hop) in logs}
@@ -196,6 +213,13 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert answers[found["line"]] == status_of(number).text
                 numbers.append(found["line"])
         assert sorted(numbers) == list(range(len(answers)))
+
+    def _check_cut(self, number: int, logs: list[str]) -> None:
+        """Only what has ended, left the outbox and stands in no present file may leave the ledger."""
+        hops = {hop for hop in Hop if (number, hop) in self.events}
+        assert hops & {Hop.RECEIVED, Hop.ABANDONED}
+        assert told_by(Hop.REQUESTED, number).id not in self.outbox
+        assert not {line_of(number, hop) for hop in hops} & set(logs)
 
     def _check_theirs(self) -> None:
         everything = b"\0".join(path.read_bytes() for path in self.directory.glob("*.txt*") if path.suffix != ".block")
