@@ -36,7 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     directory = tmp_path / "small-disk"
     directory.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", directory], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", directory], capture_output=True, check=False
     )
     if mounted.returncode:
         missing("mounting a small disk needs root")

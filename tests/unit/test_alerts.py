@@ -1,5 +1,3 @@
-import random
-
 import pytest
 
 from comun.ids import new_id
@@ -59,13 +57,6 @@ def test_one_id_from_the_future_hides_nothing_that_comes_after_it():
     receptor, _ = follow(Receptor(), seen, Thresholds(3, 2))
     _, flips = follow(receptor, [*seen, *answers("uuu", start=1)], Thresholds(3, 2))
     assert seconds(flips) == [(1, "UNAVAILABLE")]
-
-
-def test_a_receptor_of_90_percent_never_flaps_with_the_default_thresholds():
-    chance = random.Random(0)
-    text = "A" + "".join("A" if chance.random() < 0.9 else "u" for _ in range(100_000))
-    _, flips = follow(Receptor(), answers(text), DEFAULT)
-    assert flips == []
 
 
 def test_the_chance_of_a_false_flip_is_below_one_in_a_year_at_90_percent():

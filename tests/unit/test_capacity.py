@@ -21,16 +21,6 @@ def test_a_known_limit_is_found_within_five_per_cent_with_a_few_probes(limit: in
     assert len(found.probes) <= MAX_PROBES
 
 
-def test_every_limit_up_to_three_thousand_is_found() -> None:
-    for limit in range(1, 3_000):
-        found = search(limited_at(limit), start=10, highest=10_000)
-        assert found.proven is not None
-        assert found.refuted is not None
-        assert found.proven <= limit < found.refuted
-        assert found.refuted - found.proven == 1 or found.refuted <= found.proven * 1.05
-        assert len(found.probes) <= MAX_PROBES
-
-
 def test_only_what_failed_and_the_answer_are_asked_twice() -> None:
     found = search(limited_at(77), start=10, highest=10_000)
     times = Counter(probe.load for probe in found.probes)
