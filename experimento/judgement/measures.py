@@ -12,6 +12,7 @@ from experimento.workload.latency import END_TO_END, GET, HOPS
 from experimento.workload.records import Outcome
 from experimento.workload.trails import Trail
 
+_MOMENT = 10_000  # microseconds: requests intended together, as in a volley, speak for their moment with one voice
 DEADLINE = 30.0  # seconds; the longest that `GET /status?wait=` lets a client wait
 
 _ANSWERED = (Status.AVAILABLE, Status.UNAVAILABLE)
@@ -29,6 +30,20 @@ class Measures:
     answered: Flags  # the receptor spoke, whenever
     available: Flags  # and it said `Disponible`
     stages: dict[str, Floats]  # latency of the GET, of each hop and end to end
+
+
+def share_of_time(intended: NDArray[np.int64], good: Flags) -> float | None:
+    """Return the share of the time from the first to the last intended request, in order, in which requests succeed.
+
+    Each moment counts as the latest request intended before it ended (sample and hold). Users who wait for a service
+    that hangs do not ask, so by request an outage weighs as much as they have hands, by time as long as it lasts.
+    Without an interval; None if there is no time between the requests.
+    """
+    starts, where, together = np.unique((intended - intended[:1]) // _MOMENT, return_inverse=True, return_counts=True)
+    if len(starts) < 2:
+        return None
+    shares = np.bincount(where, good) / together
+    return min(1.0, float(np.average(shares[:-1], weights=np.diff(starts))))
 
 
 def measure(run: Run, deadline: float = DEADLINE) -> Measures:

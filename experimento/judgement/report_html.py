@@ -14,7 +14,7 @@ from markupsafe import Markup
 from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.accounting import ENDS, FINDINGS
-from experimento.judgement.report_text import headline
+from experimento.judgement.report_text import headline, is_closed
 from experimento.judgement.verdict import Verdict
 from experimento.workload.latency import END_TO_END, GET, HOPS, PERCENTILES
 
@@ -35,7 +35,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
     environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment,
         latency=wording.latency, source=_source)  # fmt: skip
     environment.globals.update(
-        inlined=_inlined, placed=_Placed(), too_few=wording.too_few, new_look=wording.NEW_LOOK,
+        inlined=_inlined, placed=_Placed(), by_time=wording.BY_TIME, too_few=wording.too_few, new_look=wording.NEW_LOOK,
         stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
         end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},
         findings={name: wording.FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
@@ -47,6 +47,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         headline=headline(summary),
         state=_STATES[Exit(summary["exit"])],
         load=_load(summary["run"]),
+        closed=wording.CLOSED if is_closed(summary) else None,
         target=target,
         service_floor=_floor(summary["service"], target),
         reported_floor=_floor(reported, reported and reported["setting"]),

@@ -10,6 +10,8 @@ from experimento.exits import Exit
 from experimento.judgement.accounting import ENDS, FINDINGS
 from experimento.judgement.verdict import Verdict
 from experimento.judgement.wording import (
+    BY_TIME,
+    CLOSED,
     END_TITLES,
     FINDING_TITLES,
     HEADLINES,
@@ -65,9 +67,14 @@ def render_csv(summary: Summary) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("section", "subject", "figure", "value"))
-    writer.writerows(_rows("run", summary["name"], {name: summary[name] for name in ("verdict", "exit")}))
+    model = summary["run"]["plan"].get("model")  # closed: every share and percentile is per request of its users
+    writer.writerows(
+        _rows("run", summary["name"], {**{name: summary[name] for name in ("verdict", "exit")}, "model": model})
+    )
     for item in summary["requirements"]:
-        figures = {name: item[name] for name in ("verdict", "observed", "target", "limit", "low", "high", "more")}
+        figures = {
+            name: item[name] for name in ("verdict", "observed", "target", "limit", "low", "high", "more", "by_time")
+        }
         if item["effect"] and item["low"] is None:
             figures["interval"] = _NO_INTERVAL
         writer.writerows(_rows("requirement", item["text"], figures))
@@ -90,6 +97,11 @@ def headline(summary: Summary) -> str:
     return HEADLINES[Exit(summary["exit"])]
 
 
+def is_closed(summary: Summary) -> bool:
+    """Tell whether users put the load on who wait for their answers."""
+    return bool(summary["run"]["plan"].get("model") == "closed")
+
+
 def _rows(section: str, subject: str, figures: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Any]]:
     return ((section, csv_cell(subject), name, value) for name, value in figures.items() if value is not None)
 
@@ -110,6 +122,8 @@ def _share_lines(summary: Summary) -> list[str]:
     service, reported = summary["service"], summary["reported"]
     basis = "atendidas a tiempo" if service["basis"] == "answered" else "aceptadas; no se pudo conciliar su respuesta"
     lines = [f"Disponibilidad del servicio: {_share(service)} ({basis})"]
+    if service["by_time"] is not None:
+        lines.append(f"Disponibilidad del servicio por tiempo: {percent(service['by_time'])} ({BY_TIME})")
     if reported is not None:
         setting = "" if reported["setting"] is None else f", configurado al {percent(reported['setting'])}"
         lines.append(f"Disponibilidad que informa el receptor: {_share(reported)}{setting}")
@@ -131,6 +145,8 @@ def _warnings(summary: Summary) -> list[str]:
     found = list(summary["run"]["warnings"])
     if reported is not None and reported["fits"] is False:
         found.append("lo que informa el receptor no encaja con su configuración: revise el instrumento")
+    if is_closed(summary):
+        found.append(CLOSED)
     if summary["run"]["interrupted"]:
         found.append("la ejecución se interrumpió: se juzga lo que se hizo")
     if summary["verdict"] != Verdict.MET:

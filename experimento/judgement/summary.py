@@ -13,7 +13,7 @@ from experimento.exits import Exit
 from experimento.judgement.accounting import account_for_checks, account_for_requests, sample_trails
 from experimento.judgement.intervals import LEAST_WORTH, Floats, exact, lower_bounds, upper_bounds
 from experimento.judgement.judging import judge_all
-from experimento.judgement.measures import DEADLINE, Measures, measure
+from experimento.judgement.measures import DEADLINE, Measures, measure, share_of_time
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.run_folder import Run
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
@@ -52,6 +52,7 @@ def summarize(run: Run, requirements: Sequence[Requirement], deadline: float = D
             "basis": "answered" if run.reconciled else "accepted",
             "deadline": deadline,
             **_share(service),
+            "by_time": share_of_time(measures.intended, measures.served),
         },
         "reported": _reported(run, measures),
         "accounting": accounting,

@@ -56,6 +56,12 @@ HEADLINES = {
     Exit.BROKEN: "La contabilidad no cuadra",
 }
 
+CLOSED = (
+    "modelo cerrado: cada cifra, también la latencia, es por petición de estos usuarios, que mientras esperan no "
+    "preguntan; un corte pesa en ella menos que en el tiempo. «El 99 % del tiempo» se juzga con llegadas abiertas "
+    "(--rate) o por tiempo"
+)
+BY_TIME = "cada instante cuenta como la última petición prevista hasta él; sin intervalo"
 NEW_LOOK = (
     "repetir la ejecución hasta que cumpla es mirar otra vez: cada intento suma su riesgo de error; valen todos juntos"
 )

@@ -11,7 +11,7 @@ import pytest
 from comun.messages import Status
 from experimento.exits import Exit
 from experimento.judgement import report, run_folder
-from experimento.judgement.measures import measure
+from experimento.judgement.measures import measure, share_of_time
 from experimento.judgement.requirements import DEFAULT, parse
 from experimento.judgement.run_folder import Run
 from experimento.judgement.summary import summarize
@@ -79,6 +79,27 @@ def test_too_few_independent_requests_are_said_in_the_place_of_an_interval(run: 
     assert page.count(said.capitalize()) >= 2  # beside the figure and where the bar of the interval would be
     assert "service,interval,too few independent requests" in report.render(summary, "csv")
     assert "service,low" not in report.render(summary, "csv")
+
+
+def test_a_closed_run_whose_time_misses_what_its_requests_meet_is_inconclusive() -> None:
+    """One request hangs and nobody asks for half of the run: by request one in a thousand."""
+    run = make_run(1000, fails=lambda number: number == 499, gap=20_000)
+    late = [r if place < 500 else r._replace(intended=r.intended + 20_000_000) for place, r in enumerate(run.records)]
+    waiting = replace(run, records=late, plan={**run.plan, "model": "closed"})
+    item = judged(waiting, "service>=99%")["requirements"][0]
+    assert item["by_time"] == pytest.approx(0.5, abs=0.01)
+    assert item["verdict"] == "inconclusive"
+    assert "por petición de estos usuarios (modelo cerrado); por tiempo, el 49" in item["reason"]
+    asked = replace(run, plan={**run.plan, "model": "closed"})
+    assert judged(asked, "service>=99%")["verdict"] == "met"
+    assert judged(replace(waiting, plan={**run.plan, "model": "open"}), "service>=99%")["verdict"] == "met"
+
+
+def test_a_share_of_time_speaks_for_moments_and_not_for_requests() -> None:
+    times = np.array([0, 1, 2, 3, 1_000_000, 1_000_001, 2_000_000])
+    good = np.array([True, True, True, False, False, False, True])
+    assert share_of_time(times, good) == pytest.approx((0.75 + 0) / 2)
+    assert share_of_time(times[:4], good[:4]) is share_of_time(times[:0], good[:0]) is None
 
 
 def test_a_bad_run_is_not_met() -> None:

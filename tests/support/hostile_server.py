@@ -127,6 +127,19 @@ def refusing(*, phase: float = 0.0, share: float = 0.1, period: float = 1.0) -> 
     return script
 
 
+def hanging(*, start: float, length: float) -> Callable[[int], str]:
+    """Never answer what comes within `length` seconds, once, `start` seconds after the first request."""
+    began = 0.0
+
+    def script(number: int) -> str:
+        nonlocal began
+        now = time.monotonic()
+        began = began or now
+        return "hang" if start <= now - began < start + length else "ok"
+
+    return script
+
+
 def stalling(*, length: float = 2.0, every: float = 10.0) -> Callable[[int], str]:
     """Hold every request that comes in the last `length` seconds of each `every` until these are over."""
     began = 0.0
