@@ -7,8 +7,9 @@ from operator import floordiv, sub
 from typing import NamedTuple
 
 from comun.messages import Check, Hop, Status
-from monitor.buckets import Count, Increments
-from monitor.latency import BINS, bins_of
+from monitor.buckets import Increments
+from monitor.latency import bins_of
+from monitor.sketch import BUCKETS, buckets_of
 
 LEGS = (Hop.RELAYED, Hop.ANSWERED, Hop.RETURNED, Hop.RECEIVED)  # each is the way to this hop from the one before
 
@@ -17,13 +18,15 @@ class Aggregate(NamedTuple):
     """All counters that grow."""
 
     buckets: Increments  # by the second of the request
-    legs: dict[int, dict[int, int]]  # minute of the answer → leg × BINS + bin → how many more
+    sketches: Increments  # by the second of the request: bucket of the whole way's latency sketch → how many more
+    legs: dict[int, dict[int, int]]  # minute of the answer → leg × BUCKETS + bucket → how many more
     totals: dict[str, int]  # name → how many more; `4:17` is bin 17 of the way to hop 4, `check:us` a sum
 
 
 def aggregate(checks: Sequence[Check]) -> Aggregate:
     """Count ended checks; columns instead of rows, because `map` and `Counter` run in C (1.5 µs a check)."""
-    result = Aggregate(defaultdict(lambda: defaultdict(int)), defaultdict(lambda: defaultdict(int)), defaultdict(int))
+    buckets, sketches, legs = (defaultdict[int, dict[int, int]](lambda: defaultdict(int)) for _ in range(3))
+    result = Aggregate(buckets, sketches, legs, defaultdict(int))
     ids_statuses = Counter((check.trail[0] // 1_000_000, int(check.status or 0)) for check in checks)
     for (second, status), count in ids_statuses.items():
         result.buckets[second][status] += count
@@ -36,18 +39,20 @@ def aggregate(checks: Sequence[Check]) -> Aggregate:
 def _count_durations(trails: Sequence[tuple[int, ...]], result: Aggregate) -> None:
     columns = list(zip(*trails, strict=True))
     took = list(map(sub, columns[-1], columns[0]))
-    for (second, place), count in _pairs(columns[0], 1_000_000, took).items():
-        result.buckets[second][len(Count) + place] += count
+    for (second, bucket), count in _pairs(columns[0], 1_000_000, took).items():
+        result.sketches[second][bucket] += count
+    for place, count in Counter(bins_of(took)).items():
         result.totals[f"check:{place}"] += count
     result.totals["check:us"] += max(0, sum(took))
     for leg, (before, after) in enumerate(pairwise(columns)):
         took = list(map(sub, after, before))
         hop = int(LEGS[leg])
-        for (minute, place), count in _pairs(columns[-1], 60_000_000, took).items():
-            result.legs[minute][leg * BINS + place] += count
+        for (minute, bucket), count in _pairs(columns[-1], 60_000_000, took).items():
+            result.legs[minute][leg * BUCKETS + bucket] += count
+        for place, count in Counter(bins_of(took)).items():
             result.totals[f"{hop}:{place}"] += count
         result.totals[f"{hop}:us"] += max(0, sum(took))
 
 
 def _pairs(times: Iterable[int], unit: int, took: Iterable[int]) -> Counter[tuple[int, int]]:
-    return Counter(zip(map(floordiv, times, repeat(unit)), bins_of(took), strict=True))
+    return Counter(zip(map(floordiv, times, repeat(unit)), buckets_of(took), strict=True))

@@ -78,10 +78,9 @@ def make_api(sources: Sources) -> Blueprint:
         _, length = query.window("24h")
         end = query.whole("to", now + 1, 0, query.FARTHEST)
         wanted = history.plan(query.whole("from", max(0, end - length), 0, query.FARTHEST), end, now)
-        figures = sources.figures
-        return jsonify(
-            history.compose(wanted, figures.chunks(wanted.chunks), sources.journal.events(), figures.watched_since())
-        )
+        figures, events = sources.figures, sources.journal.events()
+        chunks, sketches = figures.chunks(wanted.chunks), figures.sketches(wanted.sketched)
+        return jsonify(history.compose(wanted, chunks, events, figures.watched_since(), sketches=sketches))
 
     @api.get("/api/checks")
     def show_checks() -> Response:

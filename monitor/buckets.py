@@ -3,15 +3,16 @@
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 from monitor.latency import BINS
+from monitor.sketch import BUCKETS
 
 
 class Count(IntEnum):
-    """The counters of a bucket; the first three are numbered like `Status`. Latency bins follow them."""
+    """The counters of a bucket; the first three are numbered like `Status`."""
 
     UNAVAILABLE = 0  # ended: the receptor said that it is not available
     AVAILABLE = 1  # ended: the receptor said that it is available
@@ -21,7 +22,9 @@ class Count(IntEnum):
     WATCHED = 5  # seconds in which the monitor was at work; the rest of the time is unknown
 
 
-WIDTH = len(Count) + BINS  # counters in a bucket, unsigned 32-bit, big-endian
+WIDTH = len(Count) + BINS
+"""Room for so many counters in a bucket, unsigned 32-bit, big-endian. Behind the `Count`s the first version kept
+latencies; they are no longer read, and keep their place so that the counts of an older store still are."""
 
 
 class Level(NamedTuple):
@@ -59,19 +62,31 @@ class Chunk(NamedTuple):
         return (self.number + 1) * self.level.slots * self.level.seconds + self.level.kept
 
 
-Increments = dict[int, dict[int, int]]  # second (epoch) → counter → how many more
+Increments = dict[int, dict[int, int]]  # second (epoch) → counter, or bucket of a sketch → how many more
 Counters = dict[Chunk, dict[int, int]]  # chunk → place of the counter in it → how many more
 
 
 def placed(increments: Mapping[int, Mapping[int, int]]) -> Counters:
     """Tell which counters of which chunks grow, on every level."""
+    return _placed(increments, lambda level, slot, counter: slot * WIDTH + counter)
+
+
+def placed_sketches(increments: Mapping[int, Mapping[int, int]]) -> Counters:
+    """Tell the same of latency sketches; a chunk has all its slots' counts of one bucket of the sketch side by side.
+
+    So a string in the store is only as long as the slowest of its latencies demands.
+    """
+    return _placed(increments, lambda level, slot, bucket: bucket * level.slots + slot)
+
+
+def _placed(increments: Mapping[int, Mapping[int, int]], place: Callable[[Level, int, int], int]) -> Counters:
     counters: Counters = defaultdict(lambda: defaultdict(int))
     for second, more in increments.items():
         for level in LEVELS:
             number, slot = divmod(second // level.seconds, level.slots)
             places = counters[Chunk(level, number)]
             for counter, count in more.items():
-                places[slot * WIDTH + counter] += count
+                places[place(level, slot, counter)] += count
     return counters
 
 
@@ -111,7 +126,17 @@ def chunks_of(spans: Iterable[Span]) -> list[Chunk]:
 def unpack(raw: bytes | None, level: Level) -> Sequence[int]:
     """Decode a chunk; what was never counted is 0."""
     size = level.slots * WIDTH * 4
-    counters = array("I", (raw or b"").ljust(size, b"\0")[:size])
+    return _unpack((raw or b"").ljust(size, b"\0")[:size])
+
+
+def unpack_sketches(raw: bytes | None, level: Level) -> Sequence[int]:
+    """Decode a chunk of sketches, as far as it goes."""
+    whole = (raw or b"")[: level.slots * BUCKETS * 4]
+    return _unpack(whole.ljust(-(-len(whole) // 4) * 4, b"\0"))
+
+
+def _unpack(raw: bytes) -> Sequence[int]:
+    counters = array("I", raw)
     if sys.byteorder == "little":
         counters.byteswap()
     return counters
@@ -127,7 +152,7 @@ def rows(span: Span, chunks: Mapping[Chunk, Sequence[int]]) -> Iterable[Sequence
         ]
 
 
-def total(spans: Iterable[Span], chunks: Mapping[Chunk, Sequence[int]], width: int = WIDTH) -> list[int]:
+def total(spans: Iterable[Span], chunks: Mapping[Chunk, Sequence[int]], width: int = len(Count)) -> list[int]:
     """Add up the first `width` counters over all the spans' buckets."""
     sums = [0] * width
     for span in spans:
@@ -135,6 +160,18 @@ def total(spans: Iterable[Span], chunks: Mapping[Chunk, Sequence[int]], width: i
             for counter in range(width):
                 sums[counter] += sum(run[counter::WIDTH])
     return sums
+
+
+def merged(spans: Iterable[Span], chunks: Mapping[Chunk, Sequence[int]]) -> list[int]:
+    """Merge the latency sketches of all the spans' buckets into one."""
+    sketch = [0] * BUCKETS
+    for level, first, last in spans:
+        for number in range(first // level.slots, (last - 1) // level.slots + 1):
+            counts, base = chunks[Chunk(level, number)], number * level.slots
+            low, high = max(first, base) - base, min(last, base + level.slots) - base
+            for bucket in range(-(-len(counts) // level.slots)):
+                sketch[bucket] += sum(counts[bucket * level.slots + low : bucket * level.slots + high])
+    return sketch
 
 
 def series(span: Span, chunks: Mapping[Chunk, Sequence[int]], counter: int) -> list[int]:

@@ -13,7 +13,7 @@ from monitor.alerts import Event, Receptor
 from monitor.buckets import Chunk, unpack
 from monitor.figures import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
 from monitor.journal import decode_events, decode_receptor
-from monitor.latency import BINS
+from monitor.sketch import BUCKETS
 
 SHOWN = 20  # checks, log lines and events
 
@@ -34,7 +34,7 @@ class Facts(NamedTuple):
     receptor: Receptor
     receptor_setting: float | None
     watched_since: int | None  # epoch second
-    legs: list[int]  # the histograms of the four legs, this minute and the last
+    legs: list[int]  # the sketches of the four legs, this minute and the last
     chunks: Mapping[Chunk, Sequence[int]]
     unreadable: dict[str, int]  # key → entries that were skipped in this reading
 
@@ -123,7 +123,7 @@ def nothing(chunks: Sequence[Chunk]) -> Facts:
         receptor=Receptor(),
         receptor_setting=None,
         watched_since=None,
-        legs=[0] * len(LEGS) * BINS,
+        legs=[0] * len(LEGS) * BUCKETS,
         chunks={chunk: unpack(None, chunk.level) for chunk in chunks},
         unreadable={},
     )

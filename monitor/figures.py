@@ -15,9 +15,9 @@ from comun.ids import parse_id, requested_at
 from comun.messages import Check, Status
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
 from monitor.aggregate import LEGS, aggregate
-from monitor.buckets import Chunk, Count, Increments, placed, unpack
-from monitor.latency import BINS
+from monitor.buckets import Chunk, Count, Counters, Increments, placed, placed_sketches, unpack, unpack_sketches
 from monitor.results import pack, read_end
+from monitor.sketch import BUCKETS
 
 RECENT = 200  # ended checks kept for the panel and the alerts, and of each class for /api/checks
 LEGS_KEPT = 180  # seconds a minute's medians are kept after its start
@@ -47,7 +47,7 @@ class Figures:
 
         Safe to repeat with the same `write`. Raises StoreUnavailable.
         """
-        counting = (*_bucket_commands(increments), *_total_commands(totals), *besides)
+        counting = (*_chunk_commands(store.BUCKETS, placed(increments)), *_total_commands(totals), *besides)
         with store.translated():
             self._count(args=[store.WRITERS + write.writer, write.number, *words(counting)])
 
@@ -58,6 +58,15 @@ class Figures:
             for chunk in wanted:
                 ask_chunk(pipe, chunk)
             return dict(zip(wanted, map(unpack, entries.answers(pipe), [chunk.level for chunk in wanted]), strict=True))
+
+    def sketches(self, wanted: Sequence[Chunk]) -> dict[Chunk, Sequence[int]]:
+        """Read whole chunks of latency sketches in one round trip. Raises StoreUnavailable."""
+        with store.translated():
+            pipe = self._client.pipeline(transaction=False)
+            for chunk in wanted:
+                _get_bytes(pipe, _key(store.SKETCHES, chunk))
+            levels = [chunk.level for chunk in wanted]
+            return dict(zip(wanted, map(unpack_sketches, entries.answers(pipe), levels), strict=True))
 
     def totals(self) -> dict[str, int]:
         """Read everything counted since the store exists, by name. Raises StoreUnavailable."""
@@ -87,11 +96,12 @@ class Figures:
 
 def commands(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
     """Return the commands that count checks which ended for the first time: some 30, however many checks."""
-    buckets, legs, totals = aggregate(checks)
+    buckets, sketches, legs, totals = aggregate(checks)
     if duplicates:
         totals["duplicates"] += duplicates
     return [
-        *_bucket_commands(buckets),
+        *_chunk_commands(store.BUCKETS, placed(buckets)),
+        *_chunk_commands(store.SKETCHES, placed_sketches(sketches)),
         *_leg_commands(legs),
         *_total_commands(totals),
         *_recent_commands(checks),
@@ -102,12 +112,12 @@ def accepted(ids: Iterable[str]) -> list[Command]:
     """Return the commands that count checks taken in."""
     seconds = Counter(requested_at(check_id) // 1_000_000 for check_id in ids)
     increments: Increments = {second: {Count.ACCEPTED: count} for second, count in seconds.items()}
-    return [*_bucket_commands(increments), *_total_commands({"accepted": seconds.total()})]
+    return [*_chunk_commands(store.BUCKETS, placed(increments)), *_total_commands({"accepted": seconds.total()})]
 
 
 def ask_chunk(pipe: Pipeline, chunk: Chunk) -> None:
     """Put the read of a chunk on a pipeline; its answer is for `unpack`."""
-    _get_bytes(pipe, _key(chunk))
+    _get_bytes(pipe, _key(store.BUCKETS, chunk))
 
 
 def ask_legs(pipe: Pipeline, minute: int) -> None:
@@ -116,8 +126,8 @@ def ask_legs(pipe: Pipeline, minute: int) -> None:
 
 
 def unpack_legs(raw: bytes | None) -> list[int]:
-    """Decode the histograms of the four legs, one after the other."""
-    size = len(LEGS) * BINS * 4
+    """Decode the sketches of the four legs, one after the other."""
+    size = len(LEGS) * BUCKETS * 4
     data = (raw or b"").ljust(size, b"\0")[:size]
     return [int.from_bytes(data[place : place + 4], "big") for place in range(0, len(data), 4)]
 
@@ -153,14 +163,14 @@ def _get_bytes(pipe: Pipeline, key: str) -> None:
     pipe.execute_command("GET", key, **{NEVER_DECODE: []})  # type: ignore[no-untyped-call]
 
 
-def _key(chunk: Chunk) -> str:
-    return f"{store.BUCKETS}{chunk.level.letter}:{chunk.number}"
+def _key(kind: str, chunk: Chunk) -> str:
+    return f"{kind}{chunk.level.letter}:{chunk.number}"
 
 
-def _bucket_commands(increments: Increments) -> Iterable[Command]:
-    for chunk, places in placed(increments).items():
-        yield from _grow(_key(chunk), places)
-        yield "EXPIREAT", _key(chunk), chunk.expires
+def _chunk_commands(kind: str, counters: Counters) -> Iterable[Command]:
+    for chunk, places in counters.items():
+        yield from _grow(_key(kind, chunk), places)
+        yield "EXPIREAT", _key(kind, chunk), chunk.expires
 
 
 def _leg_commands(legs: Mapping[int, Mapping[int, int]]) -> Iterable[Command]:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from monitor.alerts import Event
 from monitor.availability import Window, measure, window
-from monitor.buckets import Chunk, Count, Span, chunks_of, finest, series
-from monitor.latency import percentile
+from monitor.buckets import Chunk, Count, Span, chunks_of, finest, merged, series
+from monitor.sketch import percentile
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 LONGEST = UNITS["y"]
@@ -32,6 +32,11 @@ class Plan(NamedTuple):
         """The chunks to be read, each once."""
         return chunks_of([*self.window.spans, self.line])
 
+    @property
+    def sketched(self) -> list[Chunk]:
+        """The chunks of latency sketches to be read."""
+        return chunks_of(self.window.spans)
+
 
 def seconds_of(text: str) -> int | None:
     """Return the length of a window such as `5m` or `30d`, a year at the most; None for anything else."""
@@ -50,11 +55,16 @@ def plan(start: int, end: int, now: int) -> Plan:
 
 
 def compose(
-    plan: Plan, chunks: Mapping[Chunk, Sequence[int]], events: Sequence[Event], watched_since: int | None
+    plan: Plan,
+    chunks: Mapping[Chunk, Sequence[int]],
+    events: Sequence[Event],
+    watched_since: int | None,
+    *,
+    sketches: Mapping[Chunk, Sequence[int]],
 ) -> dict[str, Any]:
-    """Put the answer together."""
+    """Put the answer together; `sketches` are those of the plan's `sketched` chunks."""
     measured = measure(plan.window, chunks, watched_since)
-    bins = measured.counters[len(Count) :]
+    sketch = merged(plan.window.spans, sketches)
     each = plan.step // plan.line.level.seconds
     columns = {counter.name.lower(): _summed(series(plan.line, chunks, counter), each) for counter in COUNTED}
     first = plan.line.first * plan.line.level.seconds
@@ -63,7 +73,7 @@ def compose(
         "to": plan.end,
         "step": plan.step,
         **measured.as_json(),
-        "latency_ms": {name: _ms(percentile(bins, share)) for name, share in PERCENTILES.items()},
+        "latency_ms": {name: _ms(percentile(sketch, share)) for name, share in PERCENTILES.items()},
         "points": [
             {"at": first + place * plan.step, **dict(zip(columns, counts, strict=True))}
             for place, counts in enumerate(zip(*columns.values(), strict=True))

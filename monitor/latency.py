@@ -1,7 +1,7 @@
-"""Latency histograms (pure): the bins all of them share, and percentiles out of bins."""
+"""The bins of Prometheus' histograms (pure). They never change, as its counters go on; percentiles are in `sketch`."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 BOUNDS = (
@@ -21,20 +21,3 @@ _MICROSECONDS = [round(bound * 1e6) for bound in BOUNDS]
 def bins_of(durations: Iterable[int]) -> Iterator[int]:
     """Return the bin of each duration in microseconds; one below 0, as clocks that differ make it, is in the first."""
     return map(bisect_left, repeat(_MICROSECONDS), durations)
-
-
-def percentile(bins: Sequence[int], share: float) -> float | None:
-    """Return the duration in seconds that `share` (0 to 1) of those counted did not exceed; None without any.
-
-    Linear inside the bin, as Prometheus' histogram_quantile does; beyond the last bound, that bound.
-    """
-    wanted = sum(bins) * share
-    if not any(bins):
-        return None
-    below = 0
-    for index, count in enumerate(bins[:-1]):
-        if count and below + count >= wanted:
-            low = BOUNDS[index - 1] if index else 0.0
-            return low + (BOUNDS[index] - low) * (wanted - below) / count
-        below += count
-    return BOUNDS[-1]

@@ -11,7 +11,7 @@ from monitor.alerts import Event
 from monitor.availability import WINDOWS, Window, deciding, measure, verdict, window
 from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
 from monitor.facts import SHOWN, Facts
-from monitor.latency import BINS, percentile
+from monitor.sketch import BUCKETS, percentile
 
 VERSION = 1
 TIMELINE = 300  # seconds
@@ -146,8 +146,8 @@ def _station(facts: Facts, now: float, station: Station) -> dict[str, Any]:
     depth = facts.depths[queue] if queue else None
     median = None
     if hop in LEGS:
-        place = LEGS.index(hop) * BINS
-        median = percentile(facts.legs[place : place + BINS], 0.5)
+        place = LEGS.index(hop) * BUCKETS
+        median = percentile(facts.legs[place : place + BUCKETS], 0.5)
     return {
         "id": id_,
         "title": title,

@@ -13,6 +13,7 @@ from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.settings import Settings
 from experimento.supervision import broker as embedded
+from monitor import history
 from monitor.availability import Measured, measure, window
 from monitor.buckets import Count, chunks_of
 from monitor.figures import RECENT, Figures, commands
@@ -100,6 +101,18 @@ def test_the_largest_batch_over_many_seconds_is_counted(bench: Bench) -> None:
     assert bench.measured(3_600).reported == (5_000, 5_000)
 
 
+@pytest.mark.parametrize("micro", [100, 3_010, 60_000_000])
+def test_a_constant_latency_is_shown_within_two_per_cent_over_any_window(bench: Bench, micro: int) -> None:
+    ways = [0, micro // 4, micro // 2, micro * 3 // 4, micro]
+    checks = bench.checks(50) + bench.checks(50, at=NOW - 30)
+    bench.results.settle([check._replace(trail=tuple(check.trail[0] + way for way in ways)) for check in checks])
+    for seconds in (20, 3_600, 90_000, 31_536_000):
+        plan = history.plan(int(NOW) + 1 - seconds, int(NOW) + 1, int(NOW))
+        chunks, sketches = bench.figures.chunks(plan.chunks), bench.figures.sketches(plan.sketched)
+        shown = history.compose(plan, chunks, [], None, sketches=sketches)["latency_ms"]
+        assert shown == {name: pytest.approx(micro / 1e3, rel=0.02) for name in history.PERCENTILES}
+
+
 def test_memory_does_not_grow_with_the_number_of_checks(bench: Bench) -> None:
     def used() -> int:
         keys = [
@@ -117,7 +130,7 @@ def test_memory_does_not_grow_with_the_number_of_checks(bench: Bench) -> None:
 
 def test_every_bucket_expires(bench: Bench) -> None:
     bench.results.settle(bench.checks(1))
-    for key in bench.store.scan_iter(f"{store.BUCKETS}*"):
+    for key in (*bench.store.scan_iter(f"{store.BUCKETS}*"), *bench.store.scan_iter(f"{store.SKETCHES}*")):
         assert bench.store.ttl(key) > 3_000
     for key in bench.store.scan_iter(f"{store.LEGS}*"):
         assert 0 < bench.store.ttl(key) <= 180

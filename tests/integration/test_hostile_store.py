@@ -114,9 +114,10 @@ def test_what_cannot_be_counted_on_makes_way_for_the_count(monitor: Monitor, cli
     now = time.time()
     check_ = answered(new_id(int(now * 1_000_000), 77))
     monitor.end(1, at=now)
-    for key in (*monitor.store.scan_iter(store.BUCKETS + "*"), *monitor.store.scan_iter(store.LEGS + "*")):
-        monitor.store.delete(key)
-        monitor.store.lpush(key, "x")
+    for kind in (store.BUCKETS, store.SKETCHES, store.LEGS):
+        for key in monitor.store.scan_iter(kind + "*"):
+            monitor.store.delete(key)
+            monitor.store.lpush(key, "x")
     for key in monitor.store.scan_iter(store.RESULTS + "*"):
         monitor.store.delete(key)
         monitor.store.set(key, "x")

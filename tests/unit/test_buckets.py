@@ -1,6 +1,6 @@
 import random
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from math import comb
 
@@ -8,10 +8,29 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import Check, Status
+from monitor import history
 from monitor.aggregate import aggregate
 from monitor.availability import WINDOWS, Share, deciding, reported, service, verdict
-from monitor.buckets import HOUR, LEVELS, MINUTE, SECOND, WIDTH, Chunk, Count, chunks_of, cover, placed, total, unpack
-from monitor.latency import BINS, BOUNDS, bins_of, percentile
+from monitor.buckets import (
+    HOUR,
+    LEVELS,
+    MINUTE,
+    SECOND,
+    WIDTH,
+    Chunk,
+    Count,
+    Span,
+    chunks_of,
+    cover,
+    merged,
+    placed,
+    placed_sketches,
+    total,
+    unpack,
+    unpack_sketches,
+)
+from monitor.latency import BINS, bins_of
+from monitor.sketch import BUCKETS, buckets_of
 
 NOW = 1_795_000_000
 HOUR_START = NOW - NOW % 3_600
@@ -32,7 +51,18 @@ class Memory:
         self.strings: dict[Chunk, list[int]] = defaultdict(list)
 
     def add(self, increments) -> None:
-        for chunk, places in placed(increments).items():
+        self._grow(placed(increments))
+
+    def add_sketches(self, increments) -> None:
+        self._grow(placed_sketches(increments))
+
+    def merged(self, start: int, end: int) -> list[int]:
+        spans = cover(start, end, NOW)
+        raw = {c: struct.pack(f">{len(self.strings[c])}I", *self.strings[c]) for c in chunks_of(spans)}
+        return merged(spans, {c: unpack_sketches(raw[c] or None, c.level) for c in raw})
+
+    def _grow(self, grown) -> None:
+        for chunk, places in grown.items():
             counters = self.strings[chunk]
             counters.extend([0] * (max(places) + 1 - len(counters)))
             for place, count in places.items():
@@ -102,13 +132,9 @@ def test_a_batch_is_counted_by_class_and_by_latency():
         check(HOUR_START + 1.5, Status.UNAVAILABLE, 400),
         check(HOUR_START + 2, Status.UNANSWERED),
     ]
-    buckets, legs, totals = aggregate(checks)
-    assert buckets[HOUR_START + 1] == {
-        Count.AVAILABLE: 1,
-        Count.UNAVAILABLE: 1,
-        len(Count) + 0: 1,
-        len(Count) + BOUNDS.index(0.005): 1,
-    }
+    buckets, sketches, legs, totals = aggregate(checks)
+    assert buckets[HOUR_START + 1] == {Count.AVAILABLE: 1, Count.UNAVAILABLE: 1}
+    assert sketches[HOUR_START + 1] == Counter(buckets_of([400, 4_000]))
     assert buckets[HOUR_START + 2] == {Count.UNANSWERED: 1}
     assert sum(sum(minute.values()) for minute in legs.values()) == 8
     assert totals["check:us"] == 4_400
@@ -120,26 +146,38 @@ def test_a_batch_of_nothing_counts_nothing():
     assert not any(aggregate([]))
 
 
-def test_durations_made_negative_by_clocks_that_differ_fall_into_the_first_bin():
+def test_durations_fall_into_the_bins_that_prometheus_knows():
     assert list(bins_of([-5, 0, 500, 501, 60_000_000])) == [0, 0, 0, 1, BINS - 1]
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.95, 0.99])
-def test_a_percentile_is_in_the_bin_of_the_true_one(share):
-    chance = random.Random(1)
-    durations = sorted(int(chance.lognormvariate(10, 1)) for _ in range(10_000))
-    bins = [0] * BINS
-    for place in bins_of(durations):
-        bins[place] += 1
-    true = durations[int(len(durations) * share) - 1]
-    estimate = percentile(bins, share)
-    assert estimate is not None
-    assert list(bins_of([true])) == list(bins_of([int(estimate * 1e6)]))
+@pytest.mark.parametrize("seed", range(5))
+def test_any_recent_window_has_the_latencies_of_what_was_requested_in_it(seed):
+    chance = random.Random(seed)
+    made = [(chance.randrange(NOW - SECOND.kept, NOW), int(chance.lognormvariate(10, 2))) for _ in range(300)]
+    memory = Memory()
+    memory.add_sketches(aggregate([check(time, Status.AVAILABLE, took) for time, took in made]).sketches)
+    for _ in range(20):
+        start, end = sorted(chance.randrange(NOW - SECOND.kept, NOW) for _ in range(2))
+        within = Counter(buckets_of(took for time, took in made if start <= time < end))
+        assert Counter({bucket: count for bucket, count in enumerate(memory.merged(start, end)) if count}) == within
 
 
-def test_a_percentile_of_nothing_is_unknown_and_one_beyond_all_bounds_is_the_last_bound():
-    assert percentile([0] * BINS, 0.5) is None
-    assert percentile([0] * (BINS - 1) + [3], 0.5) == BOUNDS[-1]
+def test_latencies_of_an_older_store_are_not_misread_and_its_counts_are_kept():
+    """They stood behind the counts of each bucket."""
+    bucket = struct.pack(f">{WIDTH}I", 0, 3, 0, 3, 0, 1, *[7] * BINS)
+    plan = history.plan(NOW - 100, NOW, NOW)
+    chunks = {chunk: unpack(bucket * chunk.level.slots, chunk.level) for chunk in plan.chunks}
+    sketches = {chunk: unpack_sketches(None, chunk.level) for chunk in plan.sketched}
+    answer = history.compose(plan, chunks, [], None, sketches=sketches)
+    assert answer["latency_ms"] == dict.fromkeys(history.PERCENTILES)
+    buckets = sum(last - first for _, first, last in plan.window.spans)
+    assert answer["service"]["good"] == answer["service"]["total"] == 3 * buckets
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"\0\0\0", b"\0\0\0\7\0", b"\1" * 10_000_000])
+def test_sketches_of_any_length_are_read(raw):
+    spans = [Span(MINUTE, 0, 60)]
+    assert len(merged(spans, {Chunk(MINUTE, 0): unpack_sketches(raw, MINUTE)})) == BUCKETS
 
 
 def counters(**counts: int) -> list[int]:

@@ -109,7 +109,9 @@ def test_the_state_of_a_store_nobody_has_read_is_what_is_described():
 def test_a_history_is_what_is_described_and_has_a_bearable_number_of_points(span):
     plan = history.plan(int(NOW) - span, int(NOW), int(NOW))
     flip = flip_event(Flip(int(NOW * 1e6) - 1_000_000, Status.AVAILABLE, Status.UNAVAILABLE))
-    answer = history.compose(plan, nothing(plan.chunks).chunks, [flip], watched_since=None)
+    answer = history.compose(
+        plan, nothing(plan.chunks).chunks, [flip], watched_since=None, sketches={key: [] for key in plan.sketched}
+    )
     check("History", answer)
     assert len(answer["points"]) <= history.MOST_POINTS
     assert len(answer["flips"]) == (span > 0)
@@ -118,7 +120,7 @@ def test_a_history_is_what_is_described_and_has_a_bearable_number_of_points(span
 def test_points_add_up_to_the_counters_of_their_buckets():
     plan = history.plan(int(NOW) - 1_000, int(NOW), int(NOW))
     chunks = {chunk: [1] * chunk.level.slots * 64 for chunk in plan.chunks}
-    points = history.compose(plan, chunks, [], None)["points"]
+    points = history.compose(plan, chunks, [], None, sketches={key: [] for key in plan.sketched})["points"]
     assert {point["accepted"] for point in points} == {plan.step}
     assert [point["at"] for point in points] == list(range(points[0]["at"], int(NOW), plan.step))
 
