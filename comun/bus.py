@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from celery import Celery, Task, signals
 from celery.worker import state as worker_state
 from celery.worker.consumer import Consumer
+from celery.worker.control import Panel
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
@@ -22,6 +23,7 @@ from comun.envelope import REFUSED
 from comun.errors import MalformedMessage, StoreUnavailable, SuiteError
 from comun.log_lines import keep_clean
 from comun.messages import QUEUES, Check, Hop, Route, decode, encode, stamp
+from comun.remote import PING
 from comun.settings import Settings, shut_out_others
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,16 @@ CELERY_OPTIONS: dict[str, Any] = {
 
 class SuiteConsumer(Consumer):
     """Celery's consumer, except that what it would drop becomes a dead letter and it reconnects within 2 s."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        """Prepare a consumer that obeys no command but a ping, and that listens to no other worker.
+
+        What workers tell one another (mingle, gossip) the suite does not need, and anyone could say it.
+        """
+        for command in set(Panel.data) - {PING}:
+            del Panel.data[command]
+        alone = {"without_mingle": True, "without_gossip": True}
+        super().__init__(*args, **named | {"worker_options": {**(named.get("worker_options") or {}), **alone}})
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, trying again every 0.5 to 2 seconds (kombu's own pace grows to 30 s)."""

@@ -4,6 +4,7 @@ What a worker has taken stands in a hash of our own: another application's worke
 put it back by kombu's rules, or end at it.
 """
 
+import logging
 import time
 import uuid
 from queue import Empty
@@ -16,8 +17,12 @@ from comun import store
 from comun.envelope import Payload, refused, unwrap
 from comun.errors import MalformedMessage
 from comun.messages import QUEUES
+from comun.remote import only_ping
+
+log = logging.getLogger(__name__)
 
 NAME = "suite"  # under which kombu knows the transport
+REMOTE = b".pidbox"  # what the name of the channel for all workers ends with
 RESTORED = 100  # messages put back in one command
 
 # Keys: the queue, what was taken, its index. Argument: the tag of the taken message. In the index first, out of the
@@ -120,6 +125,17 @@ class Channel(redis.Channel):
             payload = refused(raw, queue, str(exc))
         payload["properties"]["delivery_tag"] = tag
         self.connection._deliver(payload | {"entry": raw}, queue or self._active_queues[0])
+
+    def _handle_message(self, client: Any, r: Any) -> dict[str, Any]:
+        """Read what came from a channel: of what is meant for all workers nothing but a ping gets through."""
+        heard: dict[str, Any] = super()._handle_message(client, r)  # type: ignore[no-untyped-call]
+        if bytes(heard["channel"]).endswith(REMOTE) and isinstance(heard["data"], bytes):
+            try:
+                heard["data"] = only_ping(heard["data"])
+            except MalformedMessage as exc:
+                log.warning("broadcast=refused reason=%s", exc)
+                heard["data"] = b""
+        return heard
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:

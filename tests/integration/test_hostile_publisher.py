@@ -4,13 +4,14 @@ import base64
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 import redis
 
 from comun import store
+from comun.bus import make_celery
 from comun.dead_letters import ENTRY_KEPT, KEPT, DeadLetters
 from comun.envelope import unwrap
 from comun.messages import QUEUES, Route
@@ -21,6 +22,7 @@ from tests.helpers import missing, wait_until
 from tests.helpers_broker import BrokerProcess
 from tests.helpers_ledger import known_hops
 from tests.helpers_workers import APPS, alive, workers
+from tests.support import hostile_broadcast
 from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, packed
 
 SEEDS = range(5)
@@ -81,6 +83,15 @@ class Suite(NamedTuple):
     def kept(self) -> Counter[tuple[bytes, int]]:
         letters = self.letters.peek()
         return Counter((base64.b64decode(letter["entry"]), letter["bytes"]) for letter in letters)
+
+    def publish(self, broadcasts: Iterable[bytes]) -> None:
+        """Tell all workers something, and wait until each of them has heard it: a ping after it is answered."""
+        channel = f"/{self.client.get_connection_kwargs().get('db', 0)}.celery.pidbox"
+        for each in broadcasts:
+            assert self.client.publish(channel, each) == len(APPS)
+        inspect = make_celery(self.settings, "prueba").control.inspect(timeout=60, limit=len(APPS))
+        replies = inspect.ping()
+        assert [list(reply.values()) for reply in replies.values()] == [["pong"]] * len(APPS)
 
     def assert_answers(self) -> None:
         """A check for each task goes all the way to the files."""
@@ -162,3 +173,20 @@ def test_the_letters_are_json_that_others_can_read(suite: Suite) -> None:
     (letter,) = suite.letters.peek()
     assert json.loads(json.dumps(letter)) == letter
     assert (letter["queue"], base64.b64decode(letter["entry"]), letter["bytes"]) == ("logs", b"\xff", 1)
+
+
+def test_the_same_four_workers_outlive_two_thousand_broken_broadcasts_and_answer_a_ping(suite: Suite) -> None:
+    for seed in range(4):
+        suite.publish(hostile_broadcast.broken(seed, 500))
+    suite.assert_answers()
+
+
+def test_no_command_but_a_ping_is_obeyed(suite: Suite) -> None:
+    for queue in QUEUES:
+        suite.publish(hostile_broadcast.orders(queue))
+    suite.assert_answers()
+    suite.assert_answers()  # a rate limit lets the first one pass
+
+
+def test_workers_listen_to_no_other_channel(suite: Suite) -> None:
+    assert suite.client.pubsub_numpat() == 1  # patterns, however many listen
