@@ -281,6 +281,20 @@ def test_workers_that_are_started_before_the_broker_wait_for_it(suite: Suite, br
     assert len(suite.lines(LOGS)) == 5
 
 
+def test_the_same_workers_go_on_after_a_broker_that_was_killed_twice_while_they_had_nothing_to_do(
+    suite: Suite, broker_process: BrokerProcess
+) -> None:
+    with workers(suite.settings, *APPS, output=suite.directory):
+        before = alive(suite.settings)
+        for number in (1, 2):
+            broker_process.kill()
+            broker_process.start()
+            suite.get("/status?wait=30")
+            wait_until(lambda: suite.outbox.size() == 0, timeout=30)
+            assert len(suite.lines(LOGS)) == 5 * number
+        wait_until(lambda: alive(suite.settings) == before, timeout=30)
+
+
 def test_a_worker_that_waits_with_a_message_in_hand_ends_when_it_is_told_to(
     suite: Suite, broker_process: BrokerProcess, tmp_path: Path
 ) -> None:
