@@ -243,16 +243,21 @@ class Bus:
         self.insist(lambda: self._publish_once(messages))
 
     def _publish_once(self, messages: Sequence[tuple[Route, tuple[Any, ...]]]) -> None:
-        with _translated(), self.celery.producer_pool.acquire(block=True) as producer, producer.batch():
-            for route, args in messages:
-                self.celery.send_task(
-                    route.task,
-                    args=args,
-                    queue=route.queue,
-                    producer=producer,
-                    argsrepr="…",  # Celery would otherwise spend a millisecond on a text that nobody reads
-                    kwargsrepr="{}",
-                )
+        with _translated(), self.celery.producer_pool.acquire(block=True) as producer:
+            try:
+                with producer.batch():
+                    for route, args in messages:
+                        self.celery.send_task(
+                            route.task,
+                            args=args,
+                            queue=route.queue,
+                            producer=producer,
+                            argsrepr="…",  # Celery would otherwise spend a millisecond on a text that nobody reads
+                            kwargsrepr="{}",
+                        )
+            except BaseException:
+                producer.__connection__.collect()  # kombu may have closed its channel, and would go on with that one
+                raise
 
     def when_ready(self, action: Callable[[], object]) -> None:
         """Have `action` called once in the worker's main process when it starts consuming."""

@@ -25,23 +25,23 @@ LOOK_AGAIN = 0.005  # seconds between two looks at queues that are not empty
 CROWDED = 2_000  # checks in flight beyond which newcomers are held back: a third of a second at full speed
 HOLD_BACK = 0.25  # seconds a group is held back at the most
 NOBODY = new_id(0, 0)  # stands for the id of a request that came while the clock was absurd
-PATIENCE = 15.0  # seconds beyond the request budget until a group's leader is taken for dead
 SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
 
 
 class _Group:
-    """The requests that share one write: the first to join leads, the others wait."""
+    """The requests that share one write."""
 
-    __slots__ = ("done", "error", "ids")
+    __slots__ = ("deadline", "done", "error", "ids")
 
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.deadline = 0.0  # monotonic seconds: that of the request that came first
         self.done = threading.Event()
-        self.error: Exception | None = StoreUnavailable("la escritura se interrumpió")  # until it has succeeded
+        self.error: BaseException | None = StoreUnavailable("la escritura se interrumpió")  # until it has succeeded
 
 
 class Intake:
-    """Accepts checks for the threads of one API process and publishes them from one background thread."""
+    """Accepts checks for the threads of one API process; one thread writes them, another publishes them."""
 
     def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, tally: Tally) -> None:
         self._settings = settings
@@ -52,15 +52,16 @@ class Intake:
         self._publisher = Publisher(bus)
         self._open = _Group()
         self._joining = threading.Lock()
-        self._writing = threading.Lock()
+        self._loop = Loop("intake", self._write, lambda: 0.0 if self._open.ids else None)
         self._size, self._size_at = 0, 0.0
 
     def accept(self) -> str:
-        """Accept one check and return its id; the outbox has it.
+        """Accept one check and return its id; the outbox has it. It takes no longer than the request budget.
 
         Raises Overloaded beyond the limit of checks in flight, WrongClock while this machine's clock is absurd, and
         AcceptanceUncertain if the broker stayed away for the request budget.
         """
+        deadline = time.monotonic() + self._settings.accept_timeout
         try:
             check_id = NOBODY
             check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
@@ -71,60 +72,63 @@ class Intake:
         with self._joining:
             group = self._open
             group.ids.append(check_id)
-            leads = len(group.ids) == 1
-        if leads:
-            self._write(group)
-        else:
-            self._await(group)
+            if len(group.ids) == 1:
+                group.deadline = deadline
+                self._loop.wake()
+        if not group.done.wait(max(0.0, deadline - time.monotonic())):
+            self._withdraw(group, check_id)
+            raise AcceptanceUncertain("el broker no confirmó la escritura a tiempo", check_id)
         if group.error is not None:
             raise AcceptanceUncertain(str(group.error), check_id) from group.error
         return check_id
 
-    def _write(self, group: _Group) -> None:
-        """Write a whole group with one round trip, trying again until the request budget is used up.
+    def _withdraw(self, group: _Group, check_id: str) -> None:
+        """Take a check out of a group that nobody writes yet. What is being written is counted by how that ends."""
+        with self._joining:
+            withdrawn = group is self._open
+            if withdrawn:
+                group.ids.remove(check_id)
+        if withdrawn:
+            self._tally.refused([check_id])
 
-        1. Wait for the write under way, and for a crowded system to catch up; meanwhile the group fills.
-        2. Close the group, so that the next request opens another. 3. Write. 4. Wake the others and hand
-        the ids to the publisher.
+    def _write(self) -> None:
+        """Write a whole group with one round trip, trying again until the budget of its first request is used up.
+
+        1. Wait for a crowded system to catch up; meanwhile the group fills. 2. Close the group, so that the next
+        request opens another. 3. Write. 4. Wake the requests and hand the ids to the publisher.
         """
-        deadline = time.monotonic() + self._settings.accept_timeout
+        group = self._gather()
         grace = int(self._settings.resend_grace * 1e6)
-        with self._writing:
-            try:
-                self._gather()
-                write, counting = self._writer.next(), accepted(group.ids)
-                self._size = retry_until(
-                    deadline, lambda: self._outbox.add(group.ids, grace, write=write, counting=counting)
-                )
-                self._size_at = time.monotonic()
-                group.error = None
-            except StoreUnavailable as exc:
-                group.error = exc
-            except Exception as exc:
-                log.exception("writing to the outbox failed")
-                group.error = exc
-            finally:
-                group.done.set()
-        if group.error is None:
-            self._publisher.put(group.ids)
-        else:
-            self._tally.refused(group.ids)
+        try:
+            if not group.ids:  # all were withdrawn
+                return
+            write, counting = self._writer.next(), accepted(group.ids)
+            self._size = retry_until(
+                group.deadline, lambda: self._outbox.add(group.ids, grace, write=write, counting=counting)
+            )
+            self._size_at = time.monotonic()
+            group.error = None
+        except StoreUnavailable as exc:
+            group.error = exc
+        except BaseException as exc:
+            group.error = exc
+            raise  # the loop says it, and goes on
+        finally:
+            group.done.set()
+            if group.error is None:
+                self._publisher.put(group.ids)
+            else:
+                self._tally.refused(group.ids)
 
-    def _await(self, group: _Group) -> None:
-        """Wait for the leader, whose write is bounded; should it have died all the same, the next request leads."""
-        if not group.done.wait(self._settings.accept_timeout + PATIENCE):
-            log.error("group=abandoned checks=%d: nobody wrote it", len(group.ids))
-            with self._joining:
-                if self._open is group:
-                    self._open = _Group()
-
-    def _gather(self) -> None:
+    def _gather(self) -> _Group:
         """Let the group fill while the system is crowded, then close it, whatever happens."""
         try:
             self._hold_back()
-        finally:
-            with self._joining:
-                self._open = _Group()
+        except Exception:
+            log.exception("looking at the outbox failed")
+        with self._joining:
+            group, self._open = self._open, _Group()
+        return group
 
     def _hold_back(self) -> None:
         """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""

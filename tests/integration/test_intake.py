@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from comun import store
 from comun.bus import Bus
-from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError, WrongClock
+from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, WrongClock
 from comun.ids import new_id
 from comun.messages import QUEUES, Hop
 from comun.outbox import Outbox
@@ -149,7 +150,7 @@ def test_a_broker_that_is_away_for_longer_is_an_error_that_says_when_to_come_bac
         here.intake.accept()
     assert isinstance(caught.value, AcceptanceUncertain)
     assert caught.value.retry_after
-    assert here.tally.turned_away == [caught.value.check_id]
+    wait_until(lambda: here.tally.turned_away == [caught.value.check_id], timeout=20)
     here.broker.start()
     assert here.outbox.all_ids() == []
     here.intake.accept()  # and the next one is welcome
@@ -167,19 +168,17 @@ def test_a_frozen_broker_is_not_waited_for_beyond_the_budget(stand: Accepts) -> 
     # It may have read the write before it froze: the check is there once or not at all.
     wait_until(lambda: here.outbox.size() in (1, 2), timeout=20)
     assert here.outbox.all_ids().count(caught.value.check_id) <= 1
-    assert caught.value.check_id not in here.outbox.taken
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("fuera"), RuntimeError("a defect"), MemoryError(), SystemExit()])
 def test_a_group_whose_write_failed_looks_accepted_to_none_of_its_requests(
     stand: Accepts, error: BaseException
 ) -> None:
-    here = stand(accept_timeout=0.1)
+    here = stand(accept_timeout=3.0)
     here.outbox.breaks_with = error
     futures = here.accept_in_two_groups(followers=10)
     errors = [future.exception(20) for future in futures]
-    assert all(isinstance(each, SuiteError | type(error)) for each in errors)
-    assert sum(isinstance(each, AcceptanceUncertain) for each in errors) >= 9  # all but the two that wrote
+    assert all(isinstance(each, AcceptanceUncertain) for each in errors)
     assert here.outbox.taken == []
     here.outbox.breaks_with = None
     check_id = here.intake.accept()
@@ -187,7 +186,7 @@ def test_a_group_whose_write_failed_looks_accepted_to_none_of_its_requests(
     wait_until(lambda: here.broker.sent("platform") == [[[[check_id, None]]]], timeout=20)
 
 
-def test_an_error_while_newcomers_are_held_back_leaves_nobody_waiting(
+def test_an_error_while_newcomers_are_held_back_turns_nobody_away(
     stand: Accepts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = stand()
@@ -203,9 +202,7 @@ def test_an_error_while_newcomers_are_held_back_leaves_nobody_waiting(
         wait_until(lambda: len(here.intake._open.ids) == 10, timeout=20)
         patch.setattr(here.intake, "_hold_back", broken)
         here.outbox.gate.set()
-        first.result(20)
-        assert all(isinstance(each.exception(20), AcceptanceUncertain) for each in others)
-    assert here.intake.accept() in here.outbox.all_ids()
+        assert {each.result(20) for each in (first, *others)} == set(here.outbox.all_ids())
 
 
 def test_beyond_the_limit_of_checks_in_flight_newcomers_are_refused_at_once(stand: Accepts) -> None:
@@ -311,12 +308,43 @@ def test_an_absurd_clock_refuses_before_anything_is_accepted(
     assert here.intake.accept() in here.outbox.all_ids()
 
 
-def test_a_group_that_nobody_writes_is_given_up_and_the_next_request_leads(
-    stand: Accepts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("monitor.intake.PATIENCE", 0.1)
-    here = stand(accept_timeout=0.1)
-    here.intake._open.ids.append(new_id(1, 1))  # its leader has died
-    with pytest.raises(AcceptanceUncertain):
-        here.intake.accept()
+def test_no_request_waits_for_a_write_longer_than_its_budget(stand: Accepts) -> None:
+    here = stand(accept_timeout=0.5)
+    here.outbox.gate.clear()
+    first = here.accept_soon()
+    wait_until(lambda: here.outbox.writes, timeout=20)
+    others = [here.accept_soon() for _ in range(10)]
+    errors = [future.exception(12) for future in (first, *others)]  # while the write still goes on
+    assert all(isinstance(each, AcceptanceUncertain) for each in errors)
+    late = {each.check_id for each in errors[1:] if isinstance(each, AcceptanceUncertain)}
+    assert set(here.tally.turned_away) == late  # they were withdrawn, that of the first may still succeed
+    here.outbox.gate.set()
+    wait_until(lambda: len(here.outbox.taken) == 1, timeout=20)
     assert here.intake.accept() in here.outbox.all_ids()
+    assert not late & set(here.outbox.all_ids())
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_broker_that_is_frozen_or_refuses_answers_every_client_in_time_and_counts_each_once(
+    stand: Accepts, refuses: bool
+) -> None:
+    here = stand(accept_timeout=2.0)
+    figures = Figures(here.bus.store)
+    here.intake.accept()
+    if refuses:
+        here.broker.client.config_set("min-replicas-to-write", 1)
+    else:
+        here.broker.freeze()
+    try:
+        errors = [future.exception(12) for future in [here.accept_soon() for _ in range(60)]]
+    finally:
+        here.broker.thaw()
+    assert all(isinstance(each, AcceptanceUncertain) and each.retry_after for each in errors)
+    if refuses:
+        here.broker.client.config_set("min-replicas-to-write", 0)
+    wait_until(lambda: len(here.tally.turned_away) + here.outbox.size() >= 61, timeout=20)
+    here.intake.accept()
+    # What was tried while the broker froze may be there all the same; nothing is there that was not counted.
+    assert figures.totals()["accepted"] == here.outbox.size()
+    assert len(here.tally.turned_away) == len(set(here.tally.turned_away))
+    assert not refuses or store.refusals["NOREPLICAS"]
