@@ -113,13 +113,15 @@ def attacking(script: str | Callable[[int], str]) -> AbstractContextManager[Stub
     return serving(script, HostileHandler)
 
 
-def refusing(*, phase: float = 0.0, share: float = 0.1, period: float = 1.0) -> Callable[[int], str]:
+def refusing(
+    *, phase: float = 0.0, share: float = 0.1, period: float = 1.0, clock: Callable[[], float] = time.monotonic
+) -> Callable[[int], str]:
     """Refuse with 503 during a share of every period; the first request comes at `phase` (of a period, 0 to 1)."""
     began = 0.0
 
     def script(number: int) -> str:
         nonlocal began
-        now = time.monotonic()
+        now = clock()
         if not began:
             began = now - phase * period
         return "error:503" if (now - began) % period < share * period else "ok"
@@ -140,13 +142,15 @@ def hanging(*, start: float, length: float) -> Callable[[int], str]:
     return script
 
 
-def stalling(*, length: float = 2.0, every: float = 10.0) -> Callable[[int], str]:
+def stalling(
+    *, length: float = 2.0, every: float = 10.0, clock: Callable[[], float] = time.monotonic
+) -> Callable[[int], str]:
     """Hold every request that comes in the last `length` seconds of each `every` until these are over."""
     began = 0.0
 
     def script(number: int) -> str:
         nonlocal began
-        now = time.monotonic()
+        now = clock()
         began = began or now
         left = every - (now - began) % every
         return f"slow:{left:.6f}" if left <= length else "ok"
