@@ -21,12 +21,12 @@ FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
     """Beat for as long as the process lives; `done` counts the messages taken so far.
 
-    A beat also names the loops of its process that keep failing.
+    A beat also names the loops of its process that keep failing, and counts what the broker refused it.
     """
     beat = {"role": role, "pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
 
     def tell() -> None:
-        beat.update(beat=time.time(), done=done(), failing=troubles())
+        beat.update(beat=time.time(), done=done(), failing=troubles(), refused=dict(store.refusals))
         entries.put_right(client)
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{beat['host']}:{beat['pid']}", json.dumps(beat))
@@ -37,8 +37,9 @@ def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     """Return the last beat of every worker heard of within FRESH seconds, and drop the forgotten ones.
 
-    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages) and `failing` (loops in
-    trouble and their error). Raises StoreUnavailable.
+    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `failing` (loops in
+    trouble and their error) and `refused` (commands that the broker refused it, by the error's code). Raises
+    StoreUnavailable.
     """
     beats = known(client)
     if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
@@ -69,6 +70,10 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
     failing = beat.setdefault("failing", {})
     if type(beat["pid"]) is not int or type(beat["done"]) is not int or not isinstance(failing, dict):
         raise ValueError("not a heartbeat")
+    refused = beat.setdefault("refused", {})
+    if not all(type(count) is int and count >= 0 for count in refused.values()):
+        raise ValueError("not a heartbeat")
+    beat["refused"] = {entries.text(code): count for code, count in refused.items()}
     beat["failing"] = {entries.text(loop): entries.text(error) for loop, error in failing.items()}
     return name, beat
 

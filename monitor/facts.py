@@ -1,5 +1,6 @@
 """Facts: everything the panel and the metrics show of the store, read in one pipelined round trip."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -87,6 +88,11 @@ def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
         chunks={chunk: unpack(next(answers), chunk.level) for chunk in chunks},
         unreadable={},
     )
+
+
+def refused(facts: Facts) -> Counter[str]:
+    """Return what the broker refused the processes known of since they started, by the error's code."""
+    return sum((Counter(beat.get("refused", {})) for beat in facts.workers), Counter())
 
 
 def _age(entry: tuple[str, str]) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from comun.errors import StoreUnavailable
 from comun.heartbeat import FRESH
 from comun.messages import Status
 from monitor.aggregate import LEGS
-from monitor.facts import Facts
+from monitor.facts import Facts, refused
 from monitor.latency import BINS, BOUNDS
 from monitor.observations import ROLES
 
@@ -122,6 +122,10 @@ def _gauges(facts: Facts, now: float) -> Iterator[Metric]:
     oldest = max(0.0, now - facts.oldest / 1e6) if facts.oldest else 0
     yield GaugeMetricFamily("suite_outbox_oldest_seconds", "Age of the check in the outbox that is due first.", oldest)
     yield GaugeMetricFamily("suite_dead_letters", "Malformed messages kept.", facts.dead_letters)
+    refusals = GaugeMetricFamily("suite_broker_refusals", "Commands that the broker refused for now.", labels=["code"])
+    for code, count in refused(facts).items():
+        refusals.add_metric([code], count)
+    yield refusals
     skipped = sum(facts.unreadable.values())
     yield GaugeMetricFamily("suite_unreadable_entries", "Entries of the store that make no sense: skipped.", skipped)
     if facts.receptor.status is not None:

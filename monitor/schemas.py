@@ -152,6 +152,7 @@ def components() -> dict[str, Schema]:
             failing=array(
                 closed("Un bucle de fondo que falla una y otra vez.", process=STRING, loop=STRING, error=STRING)
             ),
+            refused=array(closed("Órdenes que el broker rechazó por ahora.", code=STRING, commands=COUNT)),
             unreadable=array(closed("Entradas del almacén que no se entienden.", key=STRING, entries=COUNT)),
             resent=COUNT,
             checks=array(ref("Trail")),

@@ -10,7 +10,7 @@ from monitor.aggregate import LEGS
 from monitor.alerts import Event
 from monitor.availability import WINDOWS, Window, deciding, measure, verdict, window
 from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
-from monitor.facts import SHOWN, Facts
+from monitor.facts import SHOWN, Facts, refused
 from monitor.sketch import BUCKETS, percentile
 
 VERSION = 1
@@ -90,6 +90,7 @@ def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: b
             if now - beat["beat"] <= FRESH
             for loop, error in beat.get("failing", {}).items()
         ],
+        "refused": [{"code": code, "commands": count} for code, count in refused(facts).items()],
         "unreadable": [{"key": key, "entries": count} for key, count in facts.unreadable.items()],
         "resent": facts.totals.get("resent", 0),
         "checks": [describe(check) for check in facts.recent],

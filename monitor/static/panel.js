@@ -167,7 +167,7 @@ function showStation(station) {
   fill('median', station.median_ms == null ? '' : `mediana ${lasting(station.median_ms)}`);
 }
 
-function showFacts({ broker, outbox, resent, dead_letters: dead, failing, unreadable }) {
+function showFacts({ broker, outbox, resent, dead_letters: dead, failing, refused, unreadable }) {
   const oldest = outbox.size && outbox.oldest_ms != null ? ` (la más antigua, ${lasting(outbox.oldest_ms)})` : '';
   const facts = [
     ['Broker', broker.ok ? 'en línea' : 'no responde', !broker.ok],
@@ -175,6 +175,7 @@ function showFacts({ broker, outbox, resent, dead_letters: dead, failing, unread
     ['Reenviadas', broker.ok ? count(resent) : '—', false],
     ['Mensajes inválidos', broker.ok ? count(dead) : '—', broker.ok && dead > 0],
     ...failing.map(({ process, loop, error }) => ['Falla una y otra vez', `${loop} de «${process}»: ${error}`, true]),
+    ...refused.map(({ code, commands }) => ['Rechazos del broker', `${count(commands)} con ${code}`, true]),
     ...unreadable.map(({ key, entries }) => ['Entradas ilegibles', `${count(entries)} en «${key}»`, true]),
   ];
   $('facts').replaceChildren(...facts.map(([name, text, bad]) =>

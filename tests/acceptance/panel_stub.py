@@ -116,6 +116,7 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
         "outbox": {"size": 0, "oldest_ms": None},
         "dead_letters": 0,
         "failing": [],
+        "refused": [],
         "unreadable": [],
         "resent": 0,
         "checks": checks,

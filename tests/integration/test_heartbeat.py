@@ -29,3 +29,17 @@ def test_an_answer_that_nobody_expects_does_not_end_the_heartbeat(broker_url: st
         )
     finally:
         loop.stop()
+
+
+def test_a_beat_counts_what_the_broker_refused_the_process(broker_url: str) -> None:
+    client = store.connect(broker_url)
+    client.config_set("maxmemory", 1)
+    before = store.refusals["OOM"]
+    loop = heartbeat.start(client, "callcenter", lambda: 0)
+    try:
+        wait_until(lambda: store.refusals["OOM"] > before, timeout=20)  # its own beats, among others
+        client.config_set("maxmemory", 0)
+        (beat,) = wait_until(lambda: heartbeat.alive(client, time.time()), timeout=20)
+        assert beat["refused"]["OOM"] > before
+    finally:
+        loop.stop()
