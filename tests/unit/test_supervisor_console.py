@@ -2,7 +2,7 @@ import os
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experimento.supervision.console import HELD, LONGEST_LINE, Console, Prefixer
@@ -12,6 +12,7 @@ def test_each_line_gets_the_name_of_its_process() -> None:
     assert Prefixer(b"api | ").feed(b"one\ntwo\n") == b"api | one\napi | two\n"
 
 
+@settings(deadline=None)  # no test asserts how long something took
 @given(st.lists(st.sampled_from([b"a", b"b\n", b"\n", "é".encode(), b"c\r"]), max_size=30), st.integers(1, 7))
 def test_lines_come_out_whole_and_in_order_however_the_stream_is_cut(pieces: list[bytes], size: int) -> None:
     stream = b"".join(pieces)

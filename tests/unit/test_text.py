@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comun.text import SHOWN, clean, clean_lines, csv_cell, markdown
@@ -34,6 +34,7 @@ def test_a_long_text_is_cut_and_says_by_how_much() -> None:
     assert clean("x" * 5_000_000) == "x" * SHOWN + "… (+4999500)"
 
 
+@settings(deadline=None)  # no test asserts how long something took
 @given(st.text(st.characters(), max_size=50))
 def test_nothing_is_left_that_is_no_character_of_a_line(text: str) -> None:
     unseen = {"Cc", "Cs", "Zl", "Zp"}
