@@ -119,6 +119,7 @@ class SuiteConsumer(Consumer):
             task=message.headers.get("task", ""),
             message_id=message.headers.get("id", ""),
             entry=message.entry,
+            length=message.length,
         )
         if not message.acknowledged:
             message.ack()

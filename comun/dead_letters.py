@@ -10,6 +10,7 @@ import redis
 from comun import entries, store
 
 KEPT = 10_000  # letters; older ones fall off
+LONGEST = 255  # characters of the other fields
 ENTRY_KEPT = 65_536  # bytes of an entry; a longer one is cut and cannot be replayed
 
 
@@ -19,16 +20,19 @@ class DeadLetters:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def bury(self, *, reason: str, queue: str, task: str, message_id: str, entry: bytes) -> None:
-        """Keep an entry of a queue, byte for byte. Raises StoreUnavailable."""
+    def bury(self, *, reason: str, queue: str, task: str, message_id: str, entry: bytes, length: int = 0) -> None:
+        """Keep an entry of a queue, byte for byte. Raises StoreUnavailable.
+
+        `length` is that of the whole entry, of which `entry` may be the beginning.
+        """
         letter = {
             "at": time.time(),
             "reason": reason[:500],
-            "queue": queue,
-            "task": task,
-            "id": message_id,
+            "queue": queue[:LONGEST],
+            "task": task[:LONGEST],
+            "id": message_id[:LONGEST],
             "entry": base64.b64encode(entry[:ENTRY_KEPT]).decode(),
-            "bytes": len(entry),
+            "bytes": max(length, len(entry)),
         }
         with store.translated():
             pipe = self._client.pipeline(transaction=False)

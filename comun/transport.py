@@ -14,6 +14,7 @@ from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import ResponseError
 
 from comun import store
+from comun.dead_letters import ENTRY_KEPT
 from comun.envelope import Payload, refused, unwrap
 from comun.errors import MalformedMessage
 from comun.messages import QUEUES
@@ -23,18 +24,24 @@ log = logging.getLogger(__name__)
 
 NAME = "suite"  # under which kombu knows the transport
 REMOTE = b".pidbox"  # what the name of the channel for all workers ends with
+LARGEST = 8_000_000  # bytes of an entry; of a longer one only the beginning leaves the broker
 RESTORED = 100  # messages put back in one command
 
-# Keys: the queue, what was taken, its index. Argument: the tag of the taken message. In the index first, out of the
-# queue last: a broker that refuses one of the writes, or has a key of the wrong type, loses nothing.
+# Keys: the queue, what was taken, its index. Arguments: the tag of the taken message, from how many bytes on one is
+# cut, and to how many. Answers the entry and its length. In the index first, out of the queue last: a broker that
+# refuses one of the writes, or has a key of the wrong type, loses nothing. What was cut never goes back to a queue.
 _TAKE = """
 local entry = redis.call('LINDEX', KEYS[1], -1)
-if entry then
-  redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[1])
-  redis.call('HSET', KEYS[2], ARGV[1], KEYS[1] .. ' ' .. entry)
-  redis.call('RPOP', KEYS[1])
+if not entry then return false end
+local length, mark = #entry, KEYS[1]
+if length > tonumber(ARGV[2]) then
+  entry = string.sub(entry, 1, tonumber(ARGV[3]))
+  mark = 'recortado ' .. KEYS[1] .. ' ' .. length
 end
-return entry
+redis.call('ZADD', KEYS[3], redis.call('TIME')[1], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], mark .. ' ' .. entry)
+redis.call('LTRIM', KEYS[1], 0, -2)
+return {entry, length}
 """
 
 # Keys: what was taken, its index, the queues. Arguments: one tag, or none and the age in seconds from which on all are
@@ -91,6 +98,7 @@ class Message(virtual.Message):
     def __init__(self, payload: Payload, channel: Any = None, **named: Any) -> None:
         super().__init__(payload, channel=channel, **named)  # type: ignore[no-untyped-call]
         self.entry: bytes | None = payload.get("entry")  # as it stood in the queue; None in a queue of another's
+        self.length: int = payload.get("length", 0)  # bytes of the whole of it
         self._decoded_cache = payload.get("decoded")
 
 
@@ -117,14 +125,20 @@ class Channel(redis.Channel):
         found: list[tuple[bytes, bytes]] = self._create_client().eval(_RESTORE, len(keys), *keys, tag, age, RESTORED)
         return found
 
-    def deliver(self, raw: bytes, queue: str, tag: Any) -> None:
-        """Give the consumer an entry that is recorded under `tag`, or what tells why it is no message."""
+    def deliver(self, raw: bytes, queue: str, tag: Any, length: int | None = None) -> None:
+        """Give the consumer an entry that is recorded under `tag`, or what tells why it is no message.
+
+        `length` is that of the whole entry, of which `raw` may be the beginning.
+        """
+        length = len(raw) if length is None else length
         try:
+            if length > len(raw):
+                raise MalformedMessage(f"mensaje de {length} bytes: se guarda recortado")
             payload = unwrap(raw, queue)
         except MalformedMessage as exc:
             payload = refused(raw, queue, str(exc))
         payload["properties"]["delivery_tag"] = tag
-        self.connection._deliver(payload | {"entry": raw}, queue or self._active_queues[0])
+        self.connection._deliver(payload | {"entry": raw, "length": length}, queue or self._active_queues[0])
 
     def _handle_message(self, client: Any, r: Any) -> dict[str, Any]:
         """Read what came from a channel: of what is meant for all workers nothing but a ping gets through."""
@@ -184,10 +198,12 @@ class Channel(redis.Channel):
     def _take(self, queue: str) -> bool:
         """Take one message out of a queue and deliver it, or what tells why it is none."""
         tag = str(uuid.uuid4())
-        raw = self._create_client().eval(_TAKE, 3, queue, self.unacked_key, self.unacked_index_key, tag)
-        if raw is not None:
-            self.deliver(raw, queue, tag)
-        return raw is not None
+        keys = (queue, self.unacked_key, self.unacked_index_key)
+        found = self._create_client().eval(_TAKE, len(keys), *keys, tag, LARGEST, ENTRY_KEPT)
+        if found is not None:
+            raw, length = found
+            self.deliver(raw, queue, tag, length)
+        return found is not None
 
 
 class Transport(redis.Transport):

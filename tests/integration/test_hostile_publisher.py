@@ -3,14 +3,16 @@
 import base64
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 import redis
 
-from comun import store
+from comun import heartbeat, store
 from comun.bus import make_celery
 from comun.dead_letters import ENTRY_KEPT, KEPT, DeadLetters
 from comun.envelope import unwrap
@@ -23,7 +25,7 @@ from tests.helpers_broker import BrokerProcess
 from tests.helpers_ledger import known_hops
 from tests.helpers_workers import APPS, alive, workers
 from tests.support import hostile_broadcast
-from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, packed
+from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, packed, valid
 
 SEEDS = range(5)
 CHANCE = random.Random(1_000)
@@ -114,7 +116,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     try:
         broker.start()
         with workers(settings, *APPS, output=directory):
-            yield Suite(settings, redis.Redis.from_url(broker.url), DeadLetters(broker.client))
+            yield Suite(settings, redis.Redis.from_url(broker.url, socket_timeout=60), DeadLetters(broker.client))
     finally:
         broker.kill()
 
@@ -190,3 +192,27 @@ def test_no_command_but_a_ping_is_obeyed(suite: Suite) -> None:
 
 def test_workers_listen_to_no_other_channel(suite: Suite) -> None:
     assert suite.client.pubsub_numpat() == 1  # patterns, however many listen
+
+
+def test_a_message_of_forty_megabytes_is_kept_cut_and_says_how_long_it_was(suite: Suite) -> None:
+    body = "x" * 40_000_000
+    message_id = "y" * 1_000_000
+    long_id = packed(valid("write_log", message_id, ["Otro", "algo", "ayer"]))
+    suite.client.lpush("logs", '{"body": "' + body + '"}')
+    suite.client.lpush("logs", long_id)
+    wait_until(lambda: suite.client.llen(store.DEAD_LETTERS) == 2, timeout=100)
+    second, first = suite.letters.peek()
+    assert first["bytes"] == len(body) + len('{"body": ""}')
+    assert first["reason"] == f"MalformedMessage: mensaje de {first['bytes']} bytes: se guarda recortado"
+    assert len(base64.b64decode(first["entry"])) == ENTRY_KEPT
+    assert len(json.dumps(second)) < 2 * ENTRY_KEPT
+    assert second["id"] == message_id[:255]
+    assert second["bytes"] == len(long_id)
+    suite.wait_until_empty(timeout=60)
+    suite.assert_answers()
+    (pid,) = (
+        beat["pid"]
+        for beat in heartbeat.alive(store.connect(suite.settings.broker_url), time.time())
+        if beat["role"] == "logs"
+    )
+    assert psutil.Process(pid).memory_info().rss < 100_000_000  # nothing of it stays
