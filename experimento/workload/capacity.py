@@ -11,6 +11,9 @@ TRIES = (
 )
 REFUSALS = 2  # clear failures that refute a load: one alone may have been bad luck
 _STEP = 4  # 6 probes bracket from 10 to 10 × 4⁵ = 10,240; 5 more bring a factor of 4 within 5 %
+# A bracket wider than this is a step's, not a bisection's. Its proven end is asked again before it is bisected: if
+# it was met by luck, the search would spend all its probes above the limit (2.5 % of searches next to one did).
+_COARSE = 1.1 * sqrt(_STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,10 @@ def search(probe: Callable[[int], Probe], *, start: int, highest: int, most: int
     """Bracket the limit in steps of a factor of 4 from `start`, bisect on a logarithmic scale, confirm the answer.
 
     A load that does not meet the requirements is asked again before it counts: REFUSALS clear failures or TRIES
-    inconclusive probes. The bracket is complete when it is within TOLERANCE, at the loads 1 and `highest`, or when the
-    requirements are met though the generator is at its limit, since a heavier load could not be put on. Then the
-    answer is asked once more; if it no longer holds, the limit has moved, and the search follows it down. Nothing
+    inconclusive probes. A bracket of one step is asked again at its lower end before it is bisected. The bracket is
+    complete when it is within TOLERANCE, at the loads 1 and `highest`, or when the requirements are met though the
+    generator is at its limit, since a heavier load could not be put on. Then the answer is asked once more; if it no
+    longer holds, the limit has moved, and the search follows it down in growing steps. Nothing
     is asked after `most` probes.
     """
     found = Capacity()
@@ -111,10 +115,10 @@ def search(probe: Callable[[int], Probe], *, start: int, highest: int, most: int
         load = _next(found, highest)
     load = found.proven
     # One refusal is enough on the way down: a limit that moves while it is asked twice would never be caught up with.
-    refusals = REFUSALS
+    refusals, step = REFUSALS, TOLERANCE
     while load is not None and len(found.probes) < most and not ask(load, refusals):
-        load = min(load - 1, round(load / (1 + TOLERANCE))) or None
-        refusals = 1
+        load = min(load - 1, round(load / (1 + step))) or None
+        refusals, step = 1, 1.2 * step
     return found
 
 
@@ -123,10 +127,11 @@ def _next(found: Capacity, highest: int) -> int | None:
     if found.probes[-1].met and found.probes[-1].generator_limited:
         return None
     if proven is None:
-        lightest = min(probe.load for probe in found.probes)
-        return max(1, lightest // _STEP) if lightest > 1 else None
+        return max(1, refuted // _STEP) if refuted is not None and refuted > 1 else None
     if refuted is None:
         return min(proven * _STEP, highest) if proven < highest else None
     if refuted <= proven * (1 + TOLERANCE) or refuted - proven == 1:
         return None
+    if refuted > _COARSE * proven and not found.confirmed:
+        return proven
     return min(max(round(sqrt(proven * refuted)), proven + 1), refuted - 1)

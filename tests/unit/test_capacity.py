@@ -21,11 +21,11 @@ def test_a_known_limit_is_found_within_five_per_cent_with_a_few_probes(limit: in
     assert len(found.probes) <= MAX_PROBES
 
 
-def test_only_what_failed_and_the_answer_are_asked_twice() -> None:
+def test_only_what_failed_the_coarse_bracket_and_the_answer_are_asked_twice() -> None:
     found = search(limited_at(77), start=10, highest=10_000)
     times = Counter(probe.load for probe in found.probes)
     assert found.proven is not None
-    assert times == {load: 2 if load > 77 or load == found.proven else 1 for load in times}
+    assert times == {load: 2 if load > 77 or load in (40, found.proven) else 1 for load in times}
     assert found.confirmed
     assert found.moved_from is None
 
@@ -44,6 +44,21 @@ def test_one_unlucky_probe_changes_nothing(unlucky: int, decided: bool) -> None:
     assert found.proven is not None
     assert 950 <= found.proven <= 1_000
     assert found.moved_from is None
+
+
+def test_a_load_far_above_the_limit_that_was_met_by_luck_is_bracketed_anew() -> None:
+    lucky = iter([True])
+
+    def borderline(load: int) -> Probe:
+        """Above the limit nothing is ever decided, so that each load costs TRIES probes; the first of them is met."""
+        if load <= 1_000:
+            return Probe(load, True)
+        return Probe(load, next(lucky, False), decided=False)
+
+    found = search(borderline, start=25, highest=5_000)
+    assert found.proven is not None
+    assert 950 <= found.proven <= 1_000
+    assert found.confirmed
 
 
 def test_a_cold_start_does_not_cap_the_search() -> None:
