@@ -1,11 +1,12 @@
-"""How often `compare` with several runs a side is wrong: seeded runs that scatter, for a table of docs/statistics.md.
+"""How often `compare` is wrong: seeded runs of one system, single and several a side, for docs/statistics.md.
 
-    python benchmarks/simulate_comparison.py
+    python benchmarks/simulate_comparison.py [single | several]
 
-About two minutes on two cores. The test suite runs the same function with fewer repetitions.
+About ten minutes on two cores together. The test suite runs the same functions with fewer repetitions.
 """
 
 import sys
+from collections.abc import Callable
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -13,48 +14,130 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.simulate_verdicts import system
-from experimento.judgement.comparison import Change
+from benchmarks.processes import Model, drifting, gilbert_elliott, independent, scattered_outages, system
+from benchmarks.simulate_verdicts import shown
+from experimento.judgement.comparison import Change, compare
 from experimento.judgement.repetition import compare_runs
 
 SEED = 20_242
 REQUESTS = 1_000
-CASES = (
-    *((0.02, 0.0, 3), (0.05, 0.0, 3), (0.02, 0.99, 3)),
-    *((0.02, 0.0, 5), (0.05, 0.0, 5), (0.02, 0.99, 5)),
-    (0.05, 0.0, 10),
+PAIRS = 400
+FAILURES: dict[str, Model] = {
+    "independent": independent,
+    "drifting": drifting,
+    "5 of 10": scattered_outages,
+    "Gilbert-Elliott": gilbert_elliott,
+}
+
+Single = tuple[float, float, str, int]  # memory of the latencies, scatter of the runs, failures, requests
+Several = tuple[float, float, str, int]  # scatter of the runs, memory of the latencies, failures, runs a side
+
+SINGLE: tuple[Single, ...] = (
+    *((memory, 0.0, "independent", 1_000) for memory in (0.0, 0.5, 0.8, 0.95, 0.99)),
+    *((memory, 0.0, "independent", 10_000) for memory in (0.95, 0.99)),
+    *((0.0, 0.0, failures, 1_000) for failures in ("drifting", "5 of 10", "Gilbert-Elliott")),
+    *((0.0, scatter, "independent", requests) for scatter in (0.02, 0.05) for requests in (1_000, 10_000)),
+)
+SEVERAL: tuple[Several, ...] = (
+    *((0.02, 0.0, "independent", 3), (0.05, 0.0, "independent", 3), (0.02, 0.99, "independent", 3)),
+    *((0.02, 0.0, "5 of 10", 3), (0.02, 0.0, "Gilbert-Elliott", 3)),
+    *((0.02, 0.0, "independent", 5), (0.05, 0.0, "independent", 5), (0.02, 0.99, "independent", 5)),
+    (0.05, 0.0, "independent", 10),
 )
 
 
-def seen(
-    rng: np.random.Generator, pairs: int, runs: int, scatter: float, *, memory: float = 0.0, slower: float = 1.0
+def alarms(
+    rng: np.random.Generator,
+    pairs: int,
+    memory: float,
+    slower: float = 1.0,
+    requests: int = 1_000,
+    *,
+    scatter: float = 0.0,
+    fails: Model = independent,
 ) -> float:
-    """Return the share of comparisons that see any change; each run is slower by a factor of its own, log-normal."""
+    """Return the share of pairs of single runs in which `compare` sees at least one difference."""
     found = 0
     for _ in range(pairs):
         one, other = (
-            [system(rng, REQUESTS, memory, factor * float(np.exp(rng.normal(0, scatter)))) for _ in range(runs)]
+            system(rng, requests, memory, factor * _factor(rng, scatter), fails=fails) for factor in (1.0, slower)
+        )
+        found += any(figure.change is not Change.NONE for figure in compare(one, other))
+    return found / pairs
+
+
+def seen(
+    rng: np.random.Generator,
+    pairs: int,
+    runs: int,
+    scatter: float,
+    *,
+    memory: float = 0.0,
+    slower: float = 1.0,
+    fails: Model = independent,
+) -> float:
+    """Return the share of comparisons of several runs a side that see any change."""
+    found = 0
+    for _ in range(pairs):
+        one, other = (
+            [system(rng, REQUESTS, memory, factor * _factor(rng, scatter), fails=fails) for _ in range(runs)]
             for factor in (1.0, slower)
         )
         found += any(figure.change is not Change.NONE for figure in compare_runs(one, other))
     return found / pairs
 
 
-def row(case: tuple[float, float, int]) -> str:
-    """Return one row of the table."""
-    scatter, memory, runs = case
-    rng = np.random.default_rng([SEED, int(100 * scatter), int(100 * memory), runs])
-    shares = [seen(rng, 200, runs, scatter, memory=memory, slower=slower) for slower in (1.0, 1.1, 1.2)]
-    return f"| {scatter:.0%} | {memory:g} | {runs} | {' | '.join(f'{share:.1%}' for share in shares)} |"
+def _factor(rng: np.random.Generator, scatter: float) -> float:
+    """Draw how much slower or faster a run is as a whole, log-normal."""
+    return float(np.exp(rng.normal(0, scatter)))
+
+
+def single_row(case: Single) -> str:
+    """Return one row of the table of single runs."""
+    memory, scatter, failures, requests = case
+    rng = np.random.default_rng([SEED, int(100 * memory), int(100 * scatter), *failures.encode(), requests])
+    cells = []
+    for slower, pairs in ((1.0, PAIRS), (1.1, PAIRS // 5), (1.2, PAIRS // 5), (1.5, PAIRS // 5)):
+        share = alarms(rng, pairs, memory, slower, requests, scatter=scatter, fails=FAILURES[failures])
+        cells.append(shown(share, pairs))
+    return f"| {memory:g} | {scatter:.0%} | {failures} | {requests:,} | {' | '.join(cells)} |"
+
+
+def several_row(case: Several) -> str:
+    """Return one row of the table of several runs a side."""
+    scatter, memory, failures, runs = case
+    rng = np.random.default_rng([SEED, int(100 * scatter), int(100 * memory), *failures.encode(), runs])
+    cells = []
+    for slower, pairs in ((1.0, PAIRS), (1.1, PAIRS // 2), (1.2, PAIRS // 5)):
+        share = seen(rng, pairs, runs, scatter, memory=memory, slower=slower, fails=FAILURES[failures])
+        cells.append(shown(share, pairs))
+    return f"| {scatter:.0%} | {memory:g} | {failures} | {runs} | {' | '.join(cells)} |"
+
+
+TABLES: dict[str, tuple[str, Callable[..., str], tuple[Single, ...] | tuple[Several, ...]]] = {
+    "single": (
+        "| memory of the latencies | scatter of the runs | failures | requests | **differ (A/A)** "
+        "| 10 % slower: seen | 20 % | 50 % |",
+        single_row,
+        SINGLE,
+    ),
+    "several": (
+        "| scatter of the runs | memory of the latencies | failures | runs a side | **false alarms (A/A)** "
+        "| 10 % slower: seen | 20 % |",
+        several_row,
+        SEVERAL,
+    ),
+}
 
 
 def main() -> None:
-    """Print the table as Markdown."""
-    print("| scatter | memory of latencies | runs a side | false alarms (A/A) | 10 % slower: seen | 20 % |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    """Print the tables that are named, both if none is, as Markdown."""
     with Pool(2) as pool:
-        for line in pool.imap(row, CASES):
-            print(line, flush=True)
+        for name in sys.argv[1:] or TABLES:
+            columns, row, cases = TABLES[name]
+            print(f"\n{columns}\n|{' --- |' * (columns.count('|') - 1)}")
+            for line in pool.imap(row, cases):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":
