@@ -106,17 +106,15 @@ def percentile_intervals(values: Floats, alpha: float) -> list[Estimated]:
     """Estimate each percentile of values in the order of time; how they depend on one another is read from it."""
     from scipy.stats import binom  # noqa: PLC0415
 
-    ordered = np.sort(values)
-    estimates = []
-    for share in RANKS.values():
-        value = float(percentile(ordered, share))  # type: ignore[arg-type]
-        size = int(len(ordered) / design_effect(values > value if isfinite(value) else np.isinf(values)))
-        low, high = binom.ppf(alpha, size, share / 1000), binom.isf(alpha, size, share / 1000) + 1
-        known = size >= LEAST_WORTH
-        estimates.append(
-            Estimated(value, between(ordered, size, int(low), int(high)) if known else Interval(-inf, inf))
-        )
-    return estimates
+    ordered, shares = np.sort(values), np.array(list(RANKS.values()))
+    found = [float(percentile(ordered, share)) for share in RANKS.values()]  # type: ignore[arg-type]
+    effects = [design_effect(values > value if isfinite(value) else np.isinf(values)) for value in found]
+    sizes = (len(ordered) / np.array(effects)).astype(int)
+    lows, highs = binom.ppf(alpha, sizes, shares / 1000), binom.isf(alpha, sizes, shares / 1000) + 1
+    return [
+        Estimated(value, between(ordered, size, int(low), int(high)) if size >= LEAST_WORTH else Interval(-inf, inf))
+        for value, size, low, high in zip(found, sizes.tolist(), lows, highs, strict=True)
+    ]
 
 
 def between(ordered: Floats, size: int, low: int, high: int) -> Interval:
