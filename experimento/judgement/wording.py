@@ -63,7 +63,8 @@ CLOSED = (
 )
 BY_TIME = "cada instante cuenta como la última petición prevista hasta él; sin intervalo"
 NEW_LOOK = (
-    "repetir la ejecución hasta que cumpla es mirar otra vez: cada intento suma su riesgo de error; valen todos juntos"
+    "repetir la ejecución hasta que cumpla es mirar otra vez: cada intento suma su riesgo de error (justo en el "
+    f"límite, con diez de 1{THIN}000 peticiones, un «cumple» en el 10{THIN}%, y no en el 1{THIN}%); valen todos juntos"
 )
 
 
