@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.processes import Model, gilbert_elliott, groups_of, independent, scattered_outages
+from benchmarks.processes import Model, groups_of, independent
 from benchmarks.simulate_verdicts import shown
 from experimento.judgement.requirements import parse
 from experimento.judgement.verdict import Verdict, compare_with_target, estimate
@@ -44,8 +44,6 @@ SYSTEMS = {
     "0.1 % fail at any load": System(constant=0.001),
     "0.2 % fail at any load": System(constant=0.002),
     "0.1 % slow, in groups of five": System(constant=0.001, fails=groups_of(5)),
-    "0.1 % fail, 5 of 10 in a row": System(constant=0.001, fails=scattered_outages),
-    "0.1 % fail, Gilbert-Elliott": System(constant=0.001, fails=gilbert_elliott),
     "the first probe is cold": System(constant=0.001, cold=1),
     "just broken above the limit (1.1 % fail)": System(constant=0.001, beyond=0.011),
     "a leak: each probe takes 1 % of the limit": System(constant=0.001, leak=0.01),

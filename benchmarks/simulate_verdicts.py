@@ -7,10 +7,11 @@ fewer repetitions.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import Measures
 from experimento.judgement.requirements import parse
 from experimento.judgement.run_folder import Run
-from experimento.judgement.sequential import InOrder, SequentialTest
+from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Verdict, compare_with_target, estimate, more_requests
 from experimento.workload.load import Closed
 
@@ -80,12 +81,13 @@ def sequential(failed: Rows, target: float = TARGET) -> Rates:
 
 def until_decided(failed: Rows, load: Closed = LOAD, target: float = TARGET) -> Rates:
     """Put the load on a service whose failures hang to the time-out, stop as `--until-decided` does, and judge that."""
+    plan = {"sequential": True, "planned": load.planned, **asdict(load)}
     verdicts, used = [], 0
     for row in failed:
         run = processes.with_durations(load, row)
-        made = run.until(_stopped_at(run, target))
+        made = run.until(_stopped_at(run, InOrder(SequentialTest(target), reach_of(plan))))
         used += len(made.served)
-        verdicts.append(_judged(made, load.planned, target))
+        verdicts.append(_judged(made, plan, target))
     return Rates.of(verdicts, used / failed.size)
 
 
@@ -138,10 +140,9 @@ def coverage(rng: np.random.Generator, runs: int, requests: int, memory: float) 
     return {rank: (given[rank] / runs, held[rank] / given[rank] if given[rank] else 1.0) for rank in RANKS}
 
 
-def _stopped_at(run: Durations, target: float) -> int:
-    test, collected = InOrder(SequentialTest(target)), 0
+def _stopped_at(run: Durations, test: InOrder) -> int:
     order = np.argsort(run.ended, kind="stable")
-    ended = run.ended[order]
+    ended, collected = run.ended[order], 0
     for moment in run.looks().tolist():
         until = int(np.searchsorted(ended, moment, side="right"))
         new = order[collected:until]
@@ -153,10 +154,9 @@ def _stopped_at(run: Durations, target: float) -> int:
     return int(run.ended.max())
 
 
-def _judged(run: Durations, planned: int, target: float) -> Verdict:
+def _judged(run: Durations, plan: Mapping[str, Any], target: float) -> Verdict:
     nothing: Flags = np.zeros_like(run.served)
     measures = Measures(run.intended, run.ended, run.served, run.served, nothing, nothing, {})
-    plan = {"sequential": True, "planned": planned}
     (item,) = judge_all(Run("", [], plan=plan), measures, None, [parse(f"service>={target:.10g}")])
     return Verdict(item["verdict"])
 
