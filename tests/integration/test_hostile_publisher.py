@@ -131,6 +131,7 @@ def suite(running: Suite) -> Iterator[Suite]:
     assert alive(running.settings) == before
 
 
+@pytest.mark.timeout(300)
 def test_the_same_four_workers_outlive_ten_thousand_broken_entries_and_keep_each_of_them(suite: Suite) -> None:
     entries = [each for seed in SEEDS for each in broken(seed, KEPT // len(SEEDS))]
     assert len(entries) == KEPT == 10_000
@@ -177,6 +178,7 @@ def test_the_letters_are_json_that_others_can_read(suite: Suite) -> None:
     assert (letter["queue"], base64.b64decode(letter["entry"]), letter["bytes"]) == ("logs", b"\xff", 1)
 
 
+@pytest.mark.timeout(300)
 def test_the_same_four_workers_outlive_two_thousand_broken_broadcasts_and_answer_a_ping(suite: Suite) -> None:
     for seed in range(4):
         suite.publish(hostile_broadcast.broken(seed, 500))
