@@ -75,7 +75,7 @@ def check_directory(path: Path, *, shared: bool = False) -> None:
     owners = {os.getuid(), 0} if shared else {os.getuid()}
     if found.st_uid not in owners or found.st_mode & (_OTHERS if shared else _OTHERS | _GROUP):
         whom = "o de root, en el que no pueda escribir cualquiera" if shared else "en el que nadie más pueda escribir"
-        remedy = "chmod o-w" if shared else "chmod go-w"
+        remedy = "chown" if found.st_uid not in owners else "chmod o-w" if shared else "chmod go-w"
         raise NotOwned(errno.EPERM, f"debe ser un directorio de este usuario {whom} ({remedy})", str(path))
 
 

@@ -44,7 +44,7 @@ def describe_api() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Monitor del experimento de disponibilidad",
-            "version": "1.0.0",
+            "version": "1.1.0",
             "description": INTRODUCTION,
         },
         "servers": [{"url": "/"}],
