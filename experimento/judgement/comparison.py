@@ -16,7 +16,7 @@ from experimento.workload.latency import PERCENTILES, percentile
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
 
 # Independent requests; of fewer no interval is claimed. A worth that small is itself hardly known: at 30, runs of 1,000
-# requests that remember their past (0.95, 0.99) differed from their like in 6 and 8 % of pairs (docs/statistics.md).
+# requests that remember their past (0.95, 0.99) differed from their like in 5 and 8 % of pairs (docs/statistics.md).
 LEAST_WORTH = 50
 
 RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
