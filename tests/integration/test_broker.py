@@ -167,10 +167,9 @@ def test_where_the_path_is_too_long_for_a_socket_it_goes_under_the_temporary_fil
 def test_a_directory_that_somebody_else_made_first_is_refused(
     whose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    var_dir, temporary = tmp_path / ("largo" * 20), tmp_path / "tmp"
-    for directory in (var_dir, temporary):
-        directory.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    var_dir = tmp_path / ("largo" * 20)
+    var_dir.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.mkdtemp())  # a short path, which the test's own may not be
     place = prepare(var_dir).socket.parent
     if whose == "a link":
         place.rename(tmp_path / "elsewhere")

@@ -84,4 +84,5 @@ def test_no_phase_of_a_server_that_refuses_a_tenth_of_every_second_meets_the_req
     monkeypatch.chdir(tmp_path)
     with attacking(refusing(phase=phase)) as server:
         words = ["--url", server.url, "--threads", "100", "--requests", "4"]
-        assert command.main(words, standalone_mode=False) == Exit.NOT_MET
+        # the few outages that a short run sees may be too few independent ones to refute it
+        assert command.main(words, standalone_mode=False) in (Exit.NOT_MET, Exit.INCONCLUSIVE)
