@@ -62,6 +62,7 @@ def test_a_second_of_each_contestant_gives_every_figure_and_every_ratio(tmp_path
         assert title in markdown
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("_wrk")
 def test_the_long_scenarios_report_growth_start_and_verify(tmp_path: Path) -> None:

@@ -47,10 +47,10 @@ def answered(url: str) -> str:
     return str(response.json()["id"])
 
 
-@pytest.mark.parametrize("jumps", [(HOUR, 0), (-HOUR,)], ids=["an hour on and back", "an hour back"])
 def test_a_clock_that_jumps_stops_neither_the_checks_nor_the_re_sending_nor_the_logs_times(
-    start_suite: Callable[..., Suite], wall_clock: WallClock, jumps: tuple[int, ...]
+    start_suite: Callable[..., Suite], wall_clock: WallClock
 ) -> None:
+    jumps = (HOUR, 0, -HOUR)
     suite = start_suite(**wall_clock.environment, MONITOR_RESEND_GRACE=GRACE)
     with Load(suite.url, 4) as load:
         wait_until(lambda: len(load.seen.accepted) > 50, timeout=30)
@@ -59,11 +59,11 @@ def test_a_clock_that_jumps_stops_neither_the_checks_nor_the_re_sending_nor_the_
             wait_until(lambda: in_queue(suite, "callcenter") > 1, timeout=20)
             wall_clock.set(offset)
             kill(suite, "monitor")  # the leader, whose lease stays
-            before = len(load.seen.accepted)
+            before, resent = len(load.seen.accepted), Figures(suite.store()).totals().get("resent", 0)
             wait_until(lambda since=before: len(load.seen.accepted) > since + 20, timeout=20)
             suite.store().delete("callcenter")  # only re-sending brings these back
             kill(suite, "callcenter", signal.SIGCONT)
-            wait_until(lambda: Figures(suite.store()).totals().get("resent"), timeout=40)
+            wait_until(lambda then=resent: Figures(suite.store()).totals().get("resent", 0) > then, timeout=40)
     settle(suite)
     last = answered(suite.url)
     settle(suite)

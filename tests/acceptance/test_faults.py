@@ -1,4 +1,4 @@
-"""Promises P1 to P5, proved by killing things under load; `make faults` repeats the same with more kills."""
+"""Promises P1 to P5, proved by killing things under load; `make faults` does it to each alone, again and again."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.helpers import missing, wait_until
 from tests.support.totals import assert_totals_agree
 
 CLIENTS = 50
-KILLS = 3
+KILLS = 5  # of each process, in `make faults`
 WHOLE, ABANDONED = 0b11111, 0b100000  # bits of the ledger's hops
 WORKERS = ("api", "monitor", "platform", "callcenter", "logs")
 pytestmark = pytest.mark.timeout(180)
@@ -97,6 +97,13 @@ def report(fault: str, seen: Seen, counts: Counter[str], recoveries: list[float]
     print(json.dumps({**row, "recovery_s": round(max(recoveries, default=0.0), 1)}))  # noqa: T201
 
 
+def test_killing_each_process_once_under_one_load_loses_and_repeats_nothing(suite: Suite) -> None:
+    names = iter(WORKERS)
+    seen, recoveries = under_load(suite, lambda: kill(suite, next(names)), len(WORKERS), random.Random(1))
+    report("each process, kill -9", seen, account(suite, seen), recoveries)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORKERS)
 def test_killing_a_process_at_random_moments_loses_and_repeats_nothing(suite: Suite, name: str) -> None:
     rng = random.Random(name)
@@ -118,6 +125,13 @@ BROKER_FAULTS: dict[str, Callable[[Suite], None]] = {
 }
 
 
+def test_a_broker_that_is_killed_ended_and_frozen_in_turn_loses_and_repeats_nothing(suite: Suite) -> None:
+    faults = iter(BROKER_FAULTS.values())
+    seen, recoveries = under_load(suite, lambda: next(faults)(suite), len(BROKER_FAULTS), random.Random(2))
+    report("broker, each fault in turn", seen, account(suite, seen), recoveries)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", BROKER_FAULTS)
 def test_a_broker_that_dies_or_freezes_loses_and_repeats_nothing(suite: Suite, fault: str) -> None:
     seen, recoveries = under_load(suite, lambda: BROKER_FAULTS[fault](suite), 1, random.Random(fault))
