@@ -17,7 +17,7 @@ run: venv/.requirements ## Arranca toda la suite (make run PORT=8080 elige otro 
 	@exec $(BIN)/python -m experimento up $(if $(PORT),--port $(PORT))
 
 test: venv/.requirements-dev ## Ejecuta todas las pruebas, menos las largas de make faults
-	@exec $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --durations=15
+	@exec $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal --durations=15
 
 test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: unos segundos, sin broker
 	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec $(BIN)/python -m pytest -p pytest_timeout tests/unit # the others cost 5 s of CPU
