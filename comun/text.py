@@ -24,13 +24,15 @@ def clean(value: object, limit: int = SHOWN) -> str:
     """
     text = _text(value)
     rest = len(text) - limit
-    shown = _CONTROLS.sub(_escaped, text[:limit])
+    shown = text[:limit]
+    if not _is_plain(shown):
+        shown = _CONTROLS.sub(_escaped, shown)
     return f"{shown}… (+{rest})" if rest > 0 else shown
 
 
 def clean_lines(text: str) -> str:
     """Return a text of several lines, every control character in it but the line feed made visible."""
-    return _CONTROLS_IN_LINES.sub(_escaped, text)
+    return text if _is_plain(text) else _CONTROLS_IN_LINES.sub(_escaped, text)
 
 
 def markdown(value: object, limit: int = SHOWN) -> str:
@@ -49,6 +51,11 @@ def csv_cell(value: object) -> str:
     """
     text = _text(value)
     return f"'{clean(text)}" if _FORMULA.match(text) or text[:1] in ("\t", "\r") else clean(text)
+
+
+def _is_plain(text: str) -> bool:
+    """Tell at once what most texts are, whose every character costs the expressions above some time."""
+    return text.isascii() and text.isprintable()
 
 
 def _text(value: object) -> str:

@@ -54,11 +54,14 @@ class Prefixer:
 
     def _marked(self, lines: bytes) -> bytes:
         """Mark whole lines."""
-        clean = clean_lines(lines.decode(errors="backslashreplace")).encode()
+        text = lines.decode(errors="backslashreplace")
+        clean = (clean_lines(text) if lines.translate(None, _PLAIN) else text).encode()
         return self._prefix + clean[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"
 
 
-_TOO_LONG = re.compile(rb"([^\n]{%d})([^\n]+)" % LONGEST_LINE)
+_TOO_LONG = re.compile(rb"^([^\n]{%d})([^\n]+)" % LONGEST_LINE, re.MULTILINE)
+# The bytes of what needs no cleaning, as nearly every line: printable ASCII, and in UTF-8 the letters of Latin-1.
+_PLAIN = b"\n" + bytes(range(0x20, 0x7F)) + b"\xc3" + bytes(range(0x80, 0xC0))
 
 
 def _cut(found: re.Match[bytes]) -> bytes:
