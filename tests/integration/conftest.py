@@ -3,14 +3,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
 from comun.errors import SuiteError
 from comun.loop import Loop
+from comun.settings import Settings
 from experimento.supervision import broker as embedded
 from experimento.supervision.probes import Probes
 from log_manager.ledger import Ledger
 from tests.helpers import missing, wait_until
 from tests.helpers_broker import BrokerProcess
+from tests.helpers_monitor import Monitor
+from tests.helpers_workers import APPS, workers
 
 _started: list[Loop] = []
 
@@ -69,6 +73,36 @@ def broker_process(broker: embedded.Broker) -> Iterator[BrokerProcess]:
     finally:
         stop_loops()
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def four_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, BrokerProcess]]:
+    """The four real workers and their broker, for all tests of a module; their files are in the logs' directory."""
+    directory = tmp_path_factory.mktemp("suite")
+    try:
+        process = BrokerProcess(embedded.prepare(directory))
+    except SuiteError as exc:
+        missing(str(exc))
+        raise
+    settings = Settings(broker_url=process.url, logs_dir=directory)
+    try:
+        process.start()
+        with workers(settings, *APPS, output=directory):
+            yield settings, process
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def monitor(broker_url: str) -> Monitor:
+    """The API and what feeds it."""
+    return Monitor(broker_url)
+
+
+@pytest.fixture
+def client(monitor: Monitor) -> FlaskClient:
+    """A client of that API."""
+    return monitor.app.test_client()
 
 
 @pytest.fixture

@@ -1,102 +1,23 @@
 """The API over a real store, without a server: what the panel, Prometheus and badges are told."""
 
 import json
-import random
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
-from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from comun import heartbeat, store
-from comun.bus import Bus
 from comun.ids import new_id
-from comun.messages import Check, Status
-from comun.outbox import Outbox
-from comun.settings import Settings
-from monitor import facts, metrics
-from monitor.api import Sources, make_api
+from comun.messages import Status
 from monitor.buckets import Count
-from monitor.figures import Figures, commands
-from monitor.intake import Intake
-from monitor.journal import Journal
-from monitor.openapi import describe_api
-from monitor.panel import Panel
-from monitor.security import protect
-from monitor.tally import Tally
-from monitor.web import create_app
 from tests.helpers import free_port, wait_until
-from tests.support.accepted import AcceptedResults
+from tests.helpers_monitor import Monitor, check
 
 HOUR = 3_600
 DAY = 86_400
-
-
-class Monitor:
-    """The API and what feeds it."""
-
-    def __init__(self, url: str, **values: Any) -> None:
-        settings = Settings(broker_url=url, accept_timeout=0.2, **values)
-        bus = Bus(settings, "monitor")
-        self.store, self.figures, self.outbox = bus.store, Figures(bus.store), Outbox(bus.store)
-        self.results = AcceptedResults(bus.store, commands)
-        self.tally = Tally(self.figures)
-        self.journal = Journal(bus.store)
-        self.app = self._make_app(settings, bus)
-
-    def _make_app(self, settings: Settings, bus: Bus) -> Flask:
-        read = partial(facts.read, self.store)
-        app = create_app(
-            intake=Intake(settings, bus, self.outbox, self.tally), outbox=self.outbox, results=self.results
-        )
-        app.register_blueprint(
-            make_api(
-                Sources(
-                    client=self.store,
-                    panel=Panel(read, settings.monitor_target),
-                    figures=self.figures,
-                    journal=self.journal,
-                    outbox=self.outbox,
-                    metrics=metrics.registry(partial(read, ())),
-                    target=settings.monitor_target,
-                )
-            )
-        )
-        protect(app, token=settings.monitor_token, allow_public=False)
-        return app
-
-    def end(self, count: int, *, at: float, status: Status = Status.AVAILABLE) -> list[Check]:
-        """Accept and end checks requested at `at`."""
-        first = int(at * 1e6)
-        checks = [
-            Check(new_id(first + place, random.getrandbits(62)), status, tuple(range(first + place, first + place + 5)))
-            for place in range(count)
-        ]
-        self.figures.count({int(at): {Count.ACCEPTED: count}}, {"accepted": count})
-        if checks:
-            self.results.settle(checks)
-            self.outbox.finish([check.id for check in checks])
-        return checks
-
-
-@pytest.fixture
-def monitor(broker_url: str) -> Monitor:
-    return Monitor(broker_url)
-
-
-@pytest.fixture
-def client(monitor: Monitor) -> FlaskClient:
-    return monitor.app.test_client()
-
-
-def check(component: str, value: object) -> None:
-    Draft202012Validator({"$ref": f"#/components/schemas/{component}", **describe_api()}).validate(value)
 
 
 def test_the_state_tells_what_happened(monitor: Monitor, client: FlaskClient) -> None:

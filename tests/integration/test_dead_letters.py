@@ -6,7 +6,6 @@ import os
 import pickle
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -18,11 +17,10 @@ from comun.dead_letters import ENTRY_KEPT, DeadLetters
 from comun.ids import new_id, requested_at
 from comun.messages import LATEST, MAX_BATCH, Hop, Route
 from comun.settings import Settings
-from experimento.supervision import broker as embedded
-from tests.helpers import missing, wait_until
+from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess, stranger
 from tests.helpers_ledger import known_hops
-from tests.helpers_workers import APPS, workers
+from tests.helpers_workers import APPS
 
 OPENED = Path(tempfile.gettempdir()) / f"opened-{os.getpid()}"
 numbers = iter(range(1_000_000))
@@ -94,20 +92,9 @@ def good(task: str, check_id: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    directory = tmp_path_factory.mktemp("suite")
-    try:
-        broker = BrokerProcess(embedded.prepare(directory))
-    except Exception as exc:
-        missing(str(exc))
-        raise
-    settings = Settings(broker_url=broker.url, logs_dir=directory)
-    try:
-        broker.start()
-        with workers(settings, *APPS, output=directory):
-            yield Suite(settings, broker, DeadLetters(broker.client), stranger(broker.url))
-    finally:
-        broker.kill()
+def suite(four_workers: tuple[Settings, BrokerProcess]) -> Suite:
+    settings, broker = four_workers
+    return Suite(settings, broker, DeadLetters(broker.client), stranger(broker.url))
 
 
 RELAYS = [route.task for route in Route if route.hop]

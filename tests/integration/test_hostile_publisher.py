@@ -19,11 +19,10 @@ from comun.envelope import unwrap
 from comun.messages import QUEUES, Route
 from comun.settings import Settings
 from comun.transport import Channel
-from experimento.supervision import broker as embedded
-from tests.helpers import missing, wait_until
+from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
 from tests.helpers_ledger import known_hops
-from tests.helpers_workers import APPS, alive, workers
+from tests.helpers_workers import APPS, alive
 from tests.support import hostile_broadcast
 from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, packed, valid
 
@@ -105,20 +104,9 @@ class Suite(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    directory = tmp_path_factory.mktemp("suite")
-    try:
-        broker = BrokerProcess(embedded.prepare(directory))
-    except Exception as exc:
-        missing(str(exc))
-        raise
-    settings = Settings(broker_url=broker.url, logs_dir=directory)
-    try:
-        broker.start()
-        with workers(settings, *APPS, output=directory):
-            yield Suite(settings, redis.Redis.from_url(broker.url, socket_timeout=60), DeadLetters(broker.client))
-    finally:
-        broker.kill()
+def running(four_workers: tuple[Settings, BrokerProcess]) -> Suite:
+    settings, broker = four_workers
+    return Suite(settings, redis.Redis.from_url(broker.url, socket_timeout=60), DeadLetters(broker.client))
 
 
 @pytest.fixture

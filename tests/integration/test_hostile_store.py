@@ -18,22 +18,12 @@ from monitor.figures import Figures
 from monitor.journal import Journal
 from monitor.observations import restarts
 from tests.helpers import wait_until
+from tests.helpers_monitor import Monitor, check
 from tests.helpers_workers import alive, workers
-from tests.integration.test_api import Monitor, check
 from tests.support import hostile_store
 
 PATHS = ("/api/state", "/api/history", "/api/checks", "/api/checks?status=in_flight", "/metrics", "/health/ready")
 FIRST = 1_800_000_000
-
-
-@pytest.fixture
-def monitor(broker_url: str) -> Monitor:
-    return Monitor(broker_url)
-
-
-@pytest.fixture
-def client(monitor: Monitor) -> FlaskClient:
-    return monitor.app.test_client()
 
 
 def assert_answers(client: FlaskClient) -> None:

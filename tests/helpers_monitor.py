@@ -1,0 +1,78 @@
+"""The API over a real store, without a server, and what its answers must look like."""
+
+import random
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from jsonschema import Draft202012Validator
+
+from comun.bus import Bus
+from comun.ids import new_id
+from comun.messages import Check, Status
+from comun.outbox import Outbox
+from comun.settings import Settings
+from monitor import facts, metrics
+from monitor.api import Sources, make_api
+from monitor.buckets import Count
+from monitor.figures import Figures, commands
+from monitor.intake import Intake
+from monitor.journal import Journal
+from monitor.openapi import describe_api
+from monitor.panel import Panel
+from monitor.security import protect
+from monitor.tally import Tally
+from monitor.web import create_app
+from tests.support.accepted import AcceptedResults
+
+
+class Monitor:
+    """The API and what feeds it."""
+
+    def __init__(self, url: str, **values: Any) -> None:
+        settings = Settings(broker_url=url, accept_timeout=0.2, **values)
+        bus = Bus(settings, "monitor")
+        self.store, self.figures, self.outbox = bus.store, Figures(bus.store), Outbox(bus.store)
+        self.results = AcceptedResults(bus.store, commands)
+        self.tally = Tally(self.figures)
+        self.journal = Journal(bus.store)
+        self.app = self._make_app(settings, bus)
+
+    def _make_app(self, settings: Settings, bus: Bus) -> Flask:
+        read = partial(facts.read, self.store)
+        app = create_app(
+            intake=Intake(settings, bus, self.outbox, self.tally), outbox=self.outbox, results=self.results
+        )
+        app.register_blueprint(
+            make_api(
+                Sources(
+                    client=self.store,
+                    panel=Panel(read, settings.monitor_target),
+                    figures=self.figures,
+                    journal=self.journal,
+                    outbox=self.outbox,
+                    metrics=metrics.registry(partial(read, ())),
+                    target=settings.monitor_target,
+                )
+            )
+        )
+        protect(app, token=settings.monitor_token, allow_public=False)
+        return app
+
+    def end(self, count: int, *, at: float, status: Status = Status.AVAILABLE) -> list[Check]:
+        """Accept and end checks requested at `at`."""
+        first = int(at * 1e6)
+        checks = [
+            Check(new_id(first + place, random.getrandbits(62)), status, tuple(range(first + place, first + place + 5)))
+            for place in range(count)
+        ]
+        self.figures.count({int(at): {Count.ACCEPTED: count}}, {"accepted": count})
+        if checks:
+            self.results.settle(checks)
+            self.outbox.finish([check.id for check in checks])
+        return checks
+
+
+def check(component: str, value: object) -> None:
+    """Hold a value against a schema that the API describes."""
+    Draft202012Validator({"$ref": f"#/components/schemas/{component}", **describe_api()}).validate(value)
