@@ -42,7 +42,7 @@ QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was s
 _NOT_NOW = (redis.ConnectionError, redis.TimeoutError)
 # Codes of what passes: memory or disk full, no replica, no primary, loading, a script that takes long, and a key of the
 # wrong type, which the next heartbeat sets aside (comun/entries.py).
-_PASSES = {
+PASSING = {
     *("OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"),
     "WRONGTYPE",
 }
@@ -90,7 +90,7 @@ def translated() -> Iterator[None]:
 def counted(exc: BaseException | None) -> str:
     """Count a refusal that passes, and return its code; empty if it is none."""
     code = refusal(exc) if isinstance(exc, redis.ResponseError) else ""
-    if code not in _PASSES:
+    if code not in PASSING:
         return ""
     refusals[code] += 1
     return code

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from comun import store
 from comun.errors import StoreUnavailable
 from comun.heartbeat import FRESH
 from comun.messages import Status
@@ -123,8 +124,9 @@ def _gauges(facts: Facts, now: float) -> Iterator[Metric]:
     yield GaugeMetricFamily("suite_outbox_oldest_seconds", "Age of the check in the outbox that is due first.", oldest)
     yield GaugeMetricFamily("suite_dead_letters", "Malformed messages kept.", facts.dead_letters)
     refusals = GaugeMetricFamily("suite_broker_refusals", "Commands that the broker refused for now.", labels=["code"])
-    for code, count in refused(facts).items():
-        refusals.add_metric([code], count)
+    counts = refused(facts)
+    for code in sorted(store.PASSING):
+        refusals.add_metric([code], counts[code])
     yield refusals
     skipped = sum(facts.unreadable.values())
     yield GaugeMetricFamily("suite_unreadable_entries", "Entries of the store that make no sense: skipped.", skipped)

@@ -208,8 +208,13 @@ def test_the_series_are_the_same_however_much_happened(monitor: Monitor, client:
     before = set(scrape(client))
     monitor.end(50, at=time.time())
     monitor.figures.count({}, {"restarts:api": 1, "restarts:anything": 5, "anything": 1})
-    monitor.store.hset(store.WORKERS, "x", json.dumps({"role": "anything", "beat": time.time()}))
-    assert set(scrape(client)) == before
+    beat = {"role": "anything", "host": "h", "pid": 1, "started": 1.0, "beat": time.time(), "done": 0}
+    beat["refused"] = {"OOM": 3, "ANYTHING": 1}
+    monitor.store.hset(store.WORKERS, "x", json.dumps(beat))
+    told = scrape(client)
+    assert set(told) == before
+    assert told["suite_broker_refusals", ("OOM",)] >= 3  # and what this process itself was refused
+    assert told["suite_unreadable_entries", ()] == 0
 
 
 def test_panel_and_documentation_need_nothing_from_elsewhere(client: FlaskClient) -> None:
