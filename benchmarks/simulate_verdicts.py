@@ -192,7 +192,7 @@ PROCESSES: dict[str, Model] = {
 
 def _whole(rng: np.random.Generator) -> Iterator[tuple[Cell, ...]]:
     for name, model in PROCESSES.items():
-        for requests, runs in ((1_000, 2_000), (10_000, 500)):
+        for requests, runs in ((1_000, 10_000), (10_000, 2_000)):
             if requests > 1_000 and model in (drifting, PROCESSES["bursts of 2"], PROCESSES["bursts of 3"]):
                 continue
             bad, good = model(rng, runs, requests, 0.011), model(rng, runs, requests, 0.001)
@@ -249,8 +249,8 @@ def _durations(rng: np.random.Generator) -> Iterator[tuple[Cell, ...]]:
 
 def _repeated(rng: np.random.Generator) -> Iterator[tuple[Cell, ...]]:
     for share in (0.01, 0.0101, 0.011, 0.015):
-        failed = independent(rng, 10_000, 1_000, share)
-        yield f"{1 - share:.2%}", *((repeated(failed, tries), 10_000 // tries) for tries in (1, 5, 10))
+        failed = independent(rng, 50_000, 1_000, share)
+        yield f"{1 - share:.2%}", *((repeated(failed, tries), 50_000 // tries) for tries in (1, 5, 10))
 
 
 def _advice(rng: np.random.Generator) -> Iterator[tuple[Cell, ...]]:

@@ -19,7 +19,7 @@ from benchmarks.processes import (
     scattering,
     waves,
 )
-from benchmarks.simulate_comparison import alarms, seen
+from benchmarks.simulate_comparison import seen
 from benchmarks.simulate_verdicts import (
     as_they_end,
     coverage,
@@ -73,11 +73,11 @@ def test_stopping_early_saves_two_fifths_of_the_requests_on_clear_cases(
 
 @pytest.mark.parametrize("memory", [0.0, 0.8])
 def test_two_runs_of_the_same_system_hardly_ever_differ(rng: np.random.Generator, memory: float) -> None:
-    assert alarms(rng, 30, memory) <= 4 / 30  # at 5 %, five or more of 30 have a chance of 1.6 %
+    assert seen(rng, 30, 1, memory=memory) <= 4 / 30  # at 5 %, five or more of 30 have a chance of 1.6 %
 
 
 def test_a_system_that_is_half_as_slow_again_is_always_noticed(rng: np.random.Generator) -> None:
-    assert alarms(rng, 10, 0.8, slower=1.5) == 1
+    assert seen(rng, 10, 1, memory=0.8, slower=1.5) == 1
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_a_system_that_is_half_as_slow_again_is_always_noticed(rng: np.random.Ge
 def test_a_thousand_pairs_of_the_same_system_raise_at_most_fifty_alarms(
     rng: np.random.Generator, memory: float
 ) -> None:
-    assert alarms(rng, 1_000, memory) <= 0.05
+    assert seen(rng, 1_000, 1, memory=memory) <= 0.05
 
 
 @pytest.mark.slow
@@ -175,12 +175,12 @@ def test_the_advice_settles_four_in_five(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("memory", [0.95, 0.99])
 def test_two_single_runs_with_a_long_memory_hardly_ever_differ(rng: np.random.Generator, memory: float) -> None:
-    assert alarms(rng, 30, memory) <= 5 / 30  # at 5 %, six or more of 30 have a chance of 0.3 %
+    assert seen(rng, 30, 1, memory=memory) <= 5 / 30  # at 5 %, six or more of 30 have a chance of 0.3 %
 
 
 @pytest.mark.parametrize("fails", [gilbert_elliott, scattered_outages], ids=["Gilbert-Elliott", "5 of 10"])
 def test_runs_of_one_system_hardly_ever_differ_however_its_failures_come(
     rng: np.random.Generator, fails: Model
 ) -> None:
-    assert alarms(rng, 15, 0.0, fails=fails) <= 3 / 15
+    assert seen(rng, 15, 1, fails=fails) <= 3 / 15
     assert seen(rng, 15, 3, 0.02, fails=fails) <= 3 / 15
