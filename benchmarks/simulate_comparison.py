@@ -2,7 +2,7 @@
 
     python benchmarks/simulate_comparison.py [single | several]
 
-About ten minutes on two cores together. The test suite runs the same functions with fewer repetitions.
+A few minutes on two cores together. The test suite runs the same functions with fewer repetitions.
 """
 
 import sys

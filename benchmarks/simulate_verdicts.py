@@ -2,7 +2,7 @@
 
     python benchmarks/simulate_verdicts.py [NAME of a table …]
 
-All of them take about twenty minutes on one core, each alone at most five. The test suite runs the same functions with
+All of them take about ten minutes on one core. The test suite runs the same functions with
 fewer repetitions.
 """
 
