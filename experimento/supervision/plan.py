@@ -52,7 +52,7 @@ def broker_spec(broker: Broker, probes: Probes) -> ChildSpec:
 
 def _worker(name: str, application: str, stage: int, probes: Probes) -> ChildSpec:
     """Return a worker's row: each is named like the queue it works on."""
-    options = f"--loglevel=info --pool=solo -Q {name} -n {name}@%h --without-gossip --without-mingle".split()
+    options = f"--loglevel=info --pool=solo -Q {name} -n {name}@%h".split()
     # Celery warns root because of pickle, which this suite never opens: eight lines that hide the others.
     quiet = ("-W", "ignore:You're running the worker with superuser")
     argv = (sys.executable, *quiet, "-m", "celery", "--quiet", "-A", application, "worker", *options)
