@@ -33,8 +33,8 @@ bench: venv/.requirements-dev ## Mide el rendimiento: las cifras del README
 assets: venv/.requirements-dev ## Hace de nuevo las imágenes del README con el programa de verdad
 	@exec $(BIN)/python assets/make_assets.py
 
-faults: venv/.requirements-dev ## Ejecuta las pruebas largas: matar procesos una y otra vez
-	@exec $(BIN)/python -m pytest -m slow tests/acceptance
+faults: venv/.requirements-dev ## Ejecuta las pruebas largas (matar procesos una y otra vez) y deja la tabla de fallos
+	@exec $(BIN)/python -m pytest -m slow -rP tests/acceptance
 
 lock: venv/.requirements-dev ## Fija de nuevo cada paquete con sus sumas (make lock UPGRADE=--upgrade toma lo más nuevo)
 	$(LOCK) -o requirements.txt requirements.in
