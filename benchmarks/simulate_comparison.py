@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.processes import Model, drifting, gilbert_elliott, independent, scattered_outages, system
 from benchmarks.simulate_verdicts import shown
-from experimento.judgement.comparison import Change, compare
+from experimento.judgement.comparison import compare
 from experimento.judgement.repetition import compare_runs
 
 SEED = 20_242
@@ -64,7 +64,7 @@ def seen(
             for factor in (1.0, slower)
         )
         figures = compare(one[0], other[0]) if runs == 1 else compare_runs(one, other)
-        found += any(figure.change is not Change.NONE for figure in figures)
+        found += any(figure.change.is_real for figure in figures)
     return found / pairs
 
 

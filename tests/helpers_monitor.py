@@ -30,7 +30,7 @@ class Monitor:
     """The API and what feeds it."""
 
     def __init__(self, url: str, **values: Any) -> None:
-        settings = Settings(broker_url=url, accept_timeout=0.2, **values)
+        settings = Settings(broker_url=url, **values)
         bus = Bus(settings, "monitor")
         self.store, self.figures, self.outbox = bus.store, Figures(bus.store), Outbox(bus.store)
         self.results = AcceptedResults(bus.store, commands)

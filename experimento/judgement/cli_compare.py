@@ -6,7 +6,7 @@ import click
 
 from experimento.exits import Exit
 from experimento.judgement import comparison_report, run_folder
-from experimento.judgement.comparison import Change, compare
+from experimento.judgement.comparison import Change, compare, untold
 from experimento.judgement.measures import Measures, measure
 from experimento.judgement.repetition import LEAST, compare_runs
 from experimento.workload import records
@@ -52,7 +52,9 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | N
       python -m experimento compare antes/ despues/ --format markdown --out cambio.md
 
     Termina con 0 si nada cambia a peor, con 1 si algo empeora (tres o más por lado) y con 2 si dos ejecuciones sueltas
-    difieren en la disponibilidad del servicio o en algún tiempo.
+    difieren en la disponibilidad del servicio o en algún tiempo. También con 2 si de la disponibilidad del servicio o
+    del p50 o p99 no se puede decir nada: la muestra equivale a muy pocas peticiones independientes, o un solo lado dejó
+    tantas sin respuesta que el percentil es ∞.
     """
     split = len(runs) - ctx.meta.get(_AFTER, len(runs) // 2)
     before, after = _expand(runs[:split]), _expand(runs[split:])
@@ -72,7 +74,7 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | N
     if any(figure.change is Change.WORSE for figure in figures):
         return Exit.NOT_MET
     differs = any(figure.change is Change.SHIFTED and figure.subject != "reported" for figure in figures)
-    return Exit.INCONCLUSIVE if differs else Exit.MET
+    return Exit.INCONCLUSIVE if differs or untold(figures) else Exit.MET
 
 
 def _expand(paths: tuple[Path, ...]) -> list[Path]:

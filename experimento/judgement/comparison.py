@@ -3,6 +3,7 @@
 What the machine changes from one run to the next two runs cannot know: `repetition` compares several a side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, isfinite, sqrt
@@ -11,13 +12,14 @@ import numpy as np
 
 from experimento.judgement.intervals import Flags, Floats, Interval, design_effect, exact, is_clustered
 from experimento.judgement.measures import Measures
-from experimento.workload.latency import PERCENTILES, percentile
+from experimento.workload.latency import END_TO_END, GET, PERCENTILES, percentile
 
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
 
 # Independent requests; of fewer no interval is claimed. A worth that small is itself hardly known: at 30, runs of 1,000
 # requests that remember their past (0.95, 0.99) differed from their like in 5 and 8 % of pairs (docs/statistics.md).
 LEAST_WORTH = 50
+_LEADING = {(stage, rank) for stage in (GET, END_TO_END) for rank in ("p50", "p99")}
 
 RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
 
@@ -29,10 +31,18 @@ class Change(Enum):
     BETTER = "mejor"
     WORSE = "peor"
     SHIFTED = "distinto"  # between single runs, or of a figure that is neither good nor bad, as the receptor's answers
+    UNKNOWN = "no se puede decir"  # the sample is worth too little, or the figure is infinite
+
+    @property
+    def is_real(self) -> bool:
+        """Tell whether the difference is more than sampling explains."""
+        return self not in (Change.NONE, Change.UNKNOWN)
 
     @classmethod
     def of(cls, subject: str, interval: Interval) -> "Change":
         """Judge the interval of a difference between several runs a side."""
+        if interval == (-inf, inf):
+            return cls.UNKNOWN
         if interval.low <= 0 <= interval.high:
             return cls.NONE
         rose = interval.low > 0
@@ -76,6 +86,19 @@ def compare(before: Measures, after: Measures) -> list[Figure]:
         ranked = zip(RANKS, percentile_intervals(early, alpha), percentile_intervals(late, alpha), strict=True)
         figures += [_figure(stage, rank, one, other) for rank, one, other in ranked]
     return figures
+
+
+def untold(figures: Sequence[Figure]) -> list[Figure]:
+    """Return what matters most and cannot be told: the service, or a leading percentile infinite on one side only."""
+    return [
+        figure
+        for figure in figures
+        if figure.change is Change.UNKNOWN
+        and (
+            figure.subject == "service"
+            or ((figure.subject, figure.rank) in _LEADING and isfinite(figure.before) != isfinite(figure.after))
+        )
+    ]
 
 
 def difference(before: Estimated, after: Estimated) -> Interval:
@@ -140,7 +163,9 @@ def columns(run: Measures) -> tuple[dict[str, Flags], dict[str, Floats]]:
 
 def _figure(subject: str, rank: str | None, before: Estimated, after: Estimated) -> Figure:
     interval = difference(before, after)
-    change = Change.NONE if interval.low <= 0 <= interval.high else Change.SHIFTED
+    change = Change.of(subject, interval)
+    if change.is_real:  # of two single runs nobody knows what the machine did
+        change = Change.SHIFTED
     return Figure(subject, rank, before.value, after.value, interval, change)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from math import inf, isfinite, isnan
 
 from comun.text import clean, markdown
-from experimento.judgement.comparison import Change, Figure
+from experimento.judgement.comparison import Change, Figure, untold
 from experimento.judgement.wording import STAGE_TITLES, THIN, duration, percent
 from experimento.workload.latency import END_TO_END
 
 _TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
 _LEADERS = ("service", END_TO_END)
-_SIGNS = {Change.NONE: "=", Change.BETTER: "✓", Change.WORSE: "✕", Change.SHIFTED: "≠"}
+_SIGNS = {Change.NONE: "=", Change.BETTER: "✓", Change.WORSE: "✕", Change.SHIFTED: "≠", Change.UNKNOWN: "?"}
 _VERBS = {Change.WORSE: "Empeora", Change.BETTER: "Mejora", Change.SHIFTED: "Difiere más de lo que explica el muestreo"}
 _SCOPE = (
     "Intervalos conjuntos del 95 % sobre {} cifras. Dos ejecuciones sueltas no dicen cuánto cambia la máquina de una a "
@@ -32,7 +32,7 @@ def render_text(before: str, after: str, figures: Sequence[Figure]) -> str:
 def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
     """Return the comparison as a comment for a pull request, what has changed first and the rest folded."""
     head = ["| | Cifra | A | B | B - A | Intervalo | |", "| --- | --- | ---: | ---: | ---: | :---: | --- |"]
-    changed = [figure for figure in figures if figure.change is not Change.NONE]
+    changed = [figure for figure in figures if figure.change.is_real or figure in untold(figures)]
     lines = [f"## {_conclusion(figures)}", "", f"A: {markdown(before)} · B: {markdown(after)}", ""]
     if changed:
         lines += [*head, *map(_markdown_row, changed), ""]
@@ -55,6 +55,8 @@ def _conclusion(figures: Sequence[Figure]) -> str:
                 ranks.setdefault(_TITLES[figure.subject], []).extend([figure.rank] if figure.rank else [])
         names = [f"{title} ({', '.join(found)})" if found else title for title, found in ranks.items()]
         parts += [f"{verb}: {', '.join(names)}"] if names else []
+    if unknown := [_title(figure) for figure in untold(figures)]:
+        parts.append(f"No se puede decir: {', '.join(unknown)}")
     return "; ".join(parts) or "Sin cambio real"
 
 

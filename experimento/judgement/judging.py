@@ -47,6 +47,11 @@ def _judge_one(run: Run, measures: Measures, accounting: Mapping[str, Any] | Non
     return _per_request({**item, "by_time": share_of_time(measures.intended, measures.served)}, run.plan)
 
 
+def is_closed(plan: Mapping[str, Any]) -> bool:
+    """Tell whether users put the load on who wait for their answers, as those of Locust do."""
+    return plan.get("model") in ("closed", "locust")
+
+
 def _per_request(item: Item, plan: Mapping[str, Any]) -> Item:
     """Say what a closed run is worth: it counts requests of users who ask less while they wait.
 
@@ -54,7 +59,7 @@ def _per_request(item: Item, plan: Mapping[str, Any]) -> Item:
     share of the time has no interval, it refutes nothing either.
     """
     by_time = item["by_time"]
-    if plan.get("model") != "closed" or by_time is None:
+    if not is_closed(plan) or by_time is None:
         return item
     reason = f"{item['reason']}; por petición de estos usuarios (modelo cerrado); por tiempo, el {percent(by_time)}"
     if item["verdict"] == Verdict.MET and by_time < item["target"]:

@@ -46,10 +46,12 @@ def compare_runs(before: Sequence[Measures], after: Sequence[Measures]) -> list[
         one, other = np.array(values[: len(before)]), np.array(values[len(before) :])
         least = [_sampling(side, requests) if rank is None else 0.0 for side in (one, other)]
         interval, detectable = welch(one, other, alpha, least)
-        change = Change.of(subject, interval) if allowed else Change.NONE
+        change = Change.of(subject, interval)
+        if change.is_real and not allowed:
+            change = Change.NONE
         if rank and subject == lead:
-            real.setdefault((tail, True), change is not Change.NONE)
-            real[tail, False] = change is not Change.NONE
+            real.setdefault((tail, True), change.is_real)
+            real[tail, False] = change.is_real
         means = float(one.mean()), float(other.mean())
         figures.append(Figure(subject, rank, *means, interval, change, detectable))
     return sorted(figures, key=lambda figure: list(found).index((figure.subject, figure.rank)))

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.accounting import ENDS, FINDINGS
-from experimento.judgement.report_text import headline, is_closed
+from experimento.judgement.judging import is_closed
+from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
 from experimento.workload.latency import END_TO_END, GET, HOPS, PERCENTILES
 
@@ -47,7 +48,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         headline=headline(summary),
         state=_STATES[Exit(summary["exit"])],
         load=_load(summary["run"]),
-        closed=wording.CLOSED if is_closed(summary) else None,
+        closed=wording.CLOSED if is_closed(summary["run"]["plan"]) else None,
         target=target,
         service_floor=_floor(summary["service"], target),
         reported_floor=_floor(reported, reported and reported["setting"]),

@@ -8,6 +8,7 @@ from typing import Any
 from comun.text import csv_cell, markdown
 from experimento.exits import Exit
 from experimento.judgement.accounting import ENDS, FINDINGS
+from experimento.judgement.judging import is_closed
 from experimento.judgement.verdict import Verdict
 from experimento.judgement.wording import (
     BY_TIME,
@@ -97,11 +98,6 @@ def headline(summary: Summary) -> str:
     return HEADLINES[Exit(summary["exit"])]
 
 
-def is_closed(summary: Summary) -> bool:
-    """Tell whether users put the load on who wait for their answers."""
-    return bool(summary["run"]["plan"].get("model") == "closed")
-
-
 def _rows(section: str, subject: str, figures: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Any]]:
     return ((section, csv_cell(subject), name, value) for name, value in figures.items() if value is not None)
 
@@ -145,7 +141,7 @@ def _warnings(summary: Summary) -> list[str]:
     found = list(summary["run"]["warnings"])
     if reported is not None and reported["fits"] is False:
         found.append("lo que informa el receptor no encaja con su configuración: revise el instrumento")
-    if is_closed(summary):
+    if is_closed(summary["run"]["plan"]):
         found.append(CLOSED)
     if summary["run"]["interrupted"]:
         found.append("la ejecución se interrumpió: se juzga lo que se hizo")

@@ -112,6 +112,12 @@ def test_two_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     found = compare(folder, same)
     assert found.return_value is Exit.MET
     assert found.output.endswith("Sin cambio real\n")
+    outage = write_run(make_run(500, seed=4, fails=lambda number: 100 <= number < 300), tmp_path / "corte")
+    told = compare(folder, outage)
+    assert (told.return_value, "No se puede decir: Disponibilidad del servicio" in told.output) == (
+        Exit.INCONCLUSIVE,
+        True,
+    )
     assert compare(folder, slower).return_value is Exit.INCONCLUSIVE  # they differ; two runs cannot say "worse"
     out = tmp_path / "cambio.md"
     assert compare(folder, slower, "--format", "markdown", "--out", out).output == ""

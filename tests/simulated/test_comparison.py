@@ -12,6 +12,7 @@ from experimento.judgement.comparison import (
     compare,
     difference,
     percentile_intervals,
+    untold,
 )
 from experimento.judgement.comparison_report import render_markdown, render_text
 from experimento.judgement.intervals import Interval
@@ -70,7 +71,19 @@ def test_a_percentile_of_values_that_depend_on_one_another_is_known_less_well() 
 def test_two_runs_of_the_same_system_show_no_real_change() -> None:
     figures = compared(make_run(600, seed=1), make_run(600, seed=2))
     assert len(figures) == 37
-    assert {figure.change for figure in figures.values()} == {Change.NONE}
+    assert {figure.change for figure in figures.values()} == {Change.NONE, Change.UNKNOWN}
+    assert {rank for (_, rank), figure in figures.items() if figure.change is Change.UNKNOWN} == {"p99", "p99.9"}
+    assert not untold(
+        list(figures.values())
+    )  # neither run says how long its slowest took, and none says it is infinite
+
+
+def test_of_one_long_outage_it_says_that_the_service_cannot_be_told() -> None:
+    """400 requests that fail in a row are one event: the sample is worth too little to claim a change, or none."""
+    figures = compared(make_run(1000, seed=1), make_run(1000, seed=2, fails=lambda number: 300 <= number < 700))
+    assert figures["service", None].change is Change.UNKNOWN
+    assert figures["service", None] in untold(list(figures.values()))
+    assert "No se puede decir: Disponibilidad del servicio" in render_text("A", "B", list(figures.values()))
 
 
 def test_two_single_runs_may_differ_but_neither_is_said_to_be_better_or_worse() -> None:
@@ -80,10 +93,10 @@ def test_two_single_runs_may_differ_but_neither_is_said_to_be_better_or_worse() 
     assert figures["end_to_end", "p50"].change is Change.SHIFTED
     assert figures["relayed", "p90"].change is Change.SHIFTED
     assert figures["end_to_end", "p50"].difference.low > 0
-    assert figures["end_to_end", "p99.9"].change is Change.NONE  # too few requests to tell
+    assert figures["end_to_end", "p99.9"].change is Change.UNKNOWN  # too few requests to tell
     assert not isfinite(figures["end_to_end", "p99.9"].difference.high)
     everything = {*figures.values(), *compared(slow, normal).values()}
-    assert {figure.change for figure in everything} == {Change.NONE, Change.SHIFTED}
+    assert {figure.change for figure in everything} == {Change.NONE, Change.SHIFTED, Change.UNKNOWN}
 
 
 def test_a_request_that_was_never_answered_took_longer_than_any_time() -> None:
@@ -189,7 +202,7 @@ def test_the_comment_for_a_pull_request_folds_what_did_not_change() -> None:
     figures = compare(measure(make_run(300)), measure(make_run(300, seed=2)))
     text = render_markdown("antes", "después", figures)
     assert text.startswith("## Sin cambio real\n")
-    assert text.count("\n| =") == len(figures)
+    assert text.count("\n| =") + text.count("\n| ?") == len(figures)
     assert text.index("<details>") < text.index("| = |")
 
 

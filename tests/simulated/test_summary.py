@@ -90,6 +90,8 @@ def test_a_closed_run_whose_time_misses_what_its_requests_meet_is_inconclusive()
     assert item["by_time"] == pytest.approx(0.5, abs=0.01)
     assert item["verdict"] == "inconclusive"
     assert "por petición de estos usuarios (modelo cerrado); por tiempo, el 49" in item["reason"]
+    locust = replace(waiting, plan={**run.plan, "model": "locust"})  # whose users wait as well
+    assert judged(locust, "service>=99%")["requirements"][0]["verdict"] == "inconclusive"
     asked = replace(run, plan={**run.plan, "model": "closed"})
     assert judged(asked, "service>=99%")["verdict"] == "met"
     assert judged(replace(waiting, plan={**run.plan, "model": "open"}), "service>=99%")["verdict"] == "met"
