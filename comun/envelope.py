@@ -89,6 +89,7 @@ HEADERS: dict[str, Callable[[object], bool]] = {
     "stamps": _nothing,
     "timelimit": _one_of(None, [None, None]),
 }
+DEEPEST = 16  # levels of a body; those of a batch are 4. At some 600 Celery cannot hand it to its pool, and ends
 EMBEDDED = ("callbacks", "chain", "chord", "errbacks")
 
 
@@ -130,10 +131,17 @@ def _body(text: str) -> list[Any]:
     body = _json(raw, "el cuerpo no es JSON")
     if not isinstance(body, list) or len(body) != 3 or [type(part) for part in body[:2]] != [list, dict]:
         raise MalformedMessage("el cuerpo no es [argumentos, argumentos con nombre, opciones] como lo envía Celery")
+    if not _is_shallow(body, DEEPEST):
+        raise MalformedMessage(f"el cuerpo anida más de {DEEPEST} niveles")
     _check("opciones", body[2] or {}, dict.fromkeys(EMBEDDED, _nothing))
     if body[2] and not body[2].keys() <= set(EMBEDDED):
         raise MalformedMessage("el cuerpo trae opciones desconocidas")
     return body
+
+
+def _is_shallow(found: object, room: int) -> bool:
+    inside = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    return all(room > 0 and _is_shallow(each, room - 1) for each in inside if isinstance(each, dict | list))
 
 
 def _check(name: str, found: object, fields: dict[str, Callable[[object], bool]]) -> dict[str, Any]:

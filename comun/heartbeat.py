@@ -68,10 +68,10 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
     for word in ("role", "host"):
         beat[word] = entries.text(beat[word])
     failing = beat.setdefault("failing", {})
-    if type(beat["pid"]) is not int or type(beat["done"]) is not int or not isinstance(failing, dict):
+    if type(beat["pid"]) is not int or not isinstance(failing, dict):
         raise ValueError("not a heartbeat")
     refused = beat.setdefault("refused", {})
-    if not all(type(count) is int and count >= 0 for count in refused.values()):
+    if not all(type(count) is int and 0 <= count < 2**63 for count in (beat["done"], *refused.values())):
         raise ValueError("not a heartbeat")
     beat["refused"] = {entries.text(code): count for code, count in refused.items()}
     beat["failing"] = {entries.text(loop): entries.text(error) for loop, error in failing.items()}

@@ -196,4 +196,4 @@ def _is_id(raw: bytes) -> bool:
 def _pending(row: tuple[str, float, str | None]) -> Pending:
     check_id, due, attempts = row
     count = int(attempts) if attempts and attempts.isdecimal() and len(attempts) < 10 else 0
-    return Pending(parse_id(check_id), int(due), count)
+    return Pending(parse_id(check_id), int(max(due, 0)), count)  # a score can be -inf

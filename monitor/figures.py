@@ -149,7 +149,7 @@ def decode_second(text: str | None) -> int | None:
 
 
 def _count(text: str) -> int:
-    if not (count := int(text)) < 2**63:
+    if not -(2**63) <= (count := int(text)) < 2**63:
         raise ValueError("not a count")
     return count
 

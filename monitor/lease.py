@@ -36,7 +36,7 @@ class Lease:
             taken = self._client.set(self._key, self._name, nx=True, px=DURATION)
             if not taken and self._client.get(self._key) == self._name:
                 taken = self._client.pexpire(self._key, DURATION)
-            elif not taken and self._client.pttl(self._key) > DURATION:
+            elif not taken and not 0 <= self._client.pttl(self._key) <= DURATION:  # -1: it has no end
                 self._client.pexpire(self._key, DURATION)
         self._until = asked + DURATION / 1_000 if taken else 0.0
         return self.held

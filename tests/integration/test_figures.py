@@ -207,9 +207,12 @@ def test_only_one_leads_until_it_falls_silent(bench: Bench) -> None:
     assert second.renew() and not first.renew()
 
 
-def test_a_lease_that_a_clock_set_back_made_long_is_cut(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("left", [3_600_000, None], ids=["long", "no end"])
+def test_a_lease_that_a_clock_set_back_made_long_or_that_has_no_end_is_cut(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, left: int | None
+) -> None:
     monkeypatch.setattr("monitor.lease.DURATION", 100)
-    bench.store.set("lease", "a dead leader", px=3_600_000)
+    bench.store.set("lease", "a dead leader", px=left)
     lease = Lease(bench.store, "lease")
     assert not lease.renew()
     wait_until(lease.renew, timeout=10)

@@ -61,6 +61,11 @@ def test_only_what_is_due_is_shown_the_earliest_first_and_no_more_than_asked_for
     assert outbox.due(NOW + 5, 9) == []
 
 
+def test_a_score_of_minus_infinity_is_due_at_once(outbox: Outbox, broker_process: BrokerProcess) -> None:
+    broker_process.client.zadd(store.OUTBOX, {IDS[0]: float("-inf")})
+    assert outbox.due(NOW, 9) == [Pending(IDS[0], 0, 0)]
+
+
 def test_what_has_ended_does_not_come_back_by_being_postponed(outbox: Outbox, broker_process: BrokerProcess) -> None:
     outbox.add(IDS[:1], 0)
     outbox.finish(IDS[:1])

@@ -168,6 +168,10 @@ def _body(task: str, rng: random.Random) -> bytes:
         *([args, named, 5], [args, named, "x"], [args, named, [1]], {"args": args, "kwargs": named, "task": task}),
         *([args, named, options | {name: [{"task": task}]}] for name in ("callbacks", "errbacks", "chain")),
         *([args, named, options | {"chord": {"task": task}}], [args, named, {"hostname": "x"}]),
+        *(
+            [[nested(700)], named, options],
+            [args, {"x": nested(20)}, options],
+        ),  # JSON reads them
     ]
     return packed({**spoilt, "body": rng.choice(shapes)})
 
@@ -177,14 +181,14 @@ def _arguments(task: str, rng: random.Random) -> bytes:
     (args, named, options) = spoilt["body"]
     shapes: list[tuple[list[Any], dict[str, Any]]] = [
         *(([], {}), ([*args, 5, 6, 7], {}), (args, {"otro": 1}), ([[]] * 9, {}), ([], {"self": 1}), ([], {"task": 1})),
-        *(([float("nan")], {}), ([10**3000], {}), (["\ud800"], {}), ([nested(400)], {}), ([], {"a\x00": None})),
+        *(([float("nan")], {}), ([10**3000], {}), (["\ud800"], {}), ([nested(9)], {}), ([], {"a\x00": None})),
     ]
     args, named = rng.choice(shapes)
     return packed({**spoilt, "body": [args, named, options]})
 
 
 def _batch(task: str, rng: random.Random) -> bytes:
-    batches = [None, 5, "abc", [], {}, {"id": 1}, [1, 2], [[]], [None], ["x"], [nested(400)], [[None]] * 6_000]
+    batches = [None, 5, "abc", [], {}, {"id": 1}, [1, 2], [[]], [None], ["x"], [nested(9)], [[None]] * 6_000]
     batches += [[check(task, rng), []], [[check(task, rng)]], [check(task, rng) * 2], float("nan"), [{}]]
     weights = [20] * len(batches)
     weights[11] = 1  # it is large

@@ -8,6 +8,7 @@ from comun import entries, store
 from comun.ids import new_id
 
 DEEP = "[" * 200_000
+BEAT = {"role": "logs", "host": "h", "pid": 1, "started": 1, "beat": 1, "done": 1}
 BAD = [
     "",
     "{",
@@ -29,6 +30,8 @@ BAD = [
     '{"at": 1, "kind": "fault", "text": "\\ud800"}',  # a lone surrogate is no text, but it is shown
     '{"role": "logs", "host": 1, "pid": "x", "started": null, "beat": "ayer", "done": []}',
     '{"role": [], "host": "h", "pid": 1, "started": 1, "beat": 1, "done": 1}',
+    *(json.dumps({**BEAT, **more}) for more in ({"refused": {"OOM": 10**400}}, {"done": 10**400}, {"done": -1})),
+    "-" + "9" * 400,
     json.dumps({"status": 99, "since": "x"}),
     json.dumps({"status": 1, "since": 10**30}),
     f"{new_id(1_700_000_000_000_000, 1)},1,{10**30}",
