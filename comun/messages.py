@@ -41,7 +41,7 @@ class Hop(IntEnum):
     ANSWERED = 3
     RETURNED = 4
     RECEIVED = 5
-    ABANDONED = 6  # not a hop of the way: the end of a check nobody answered
+    ABANDONED = 6  # not on the way: the end of a check nobody answered
 
     @property
     def component(self) -> str:
@@ -72,22 +72,48 @@ _LINES = {
 }
 
 
+class Role(Enum):
+    """The processes; a worker's queue has the name of its role."""
+
+    API = ("api", "monitor", "La API del monitor")
+    PLATFORM = ("platform", "plataforma_de_mensajes", "La plataforma de mensajes")
+    CALLCENTER = ("callcenter", "receptor_de_callcenter", "El receptor de call center")
+    MONITOR = ("monitor", "monitor", "El trabajador del monitor")
+    LOGS = ("logs", "log_manager", "El log manager")
+
+    def __init__(self, id_: str, folder: str, title: str) -> None:
+        self.id = id_
+        self.folder = folder
+        self.title = title
+
+
+QUEUES = tuple(role.id for role in Role if role is not Role.API)
+
+
 class Route(Enum):
-    """Which Celery task on which queue takes a check, and the hop its arrival is."""
+    """The way: which task of which role takes a check, the hop that its arrival there is, and which task is next."""
 
-    PLATFORM_REQUEST = ("platform_request", "platform", Hop.RELAYED)
-    CALLCENTER_REQUEST = ("callcenter_request", "callcenter", Hop.ANSWERED)
-    PLATFORM_CALLBACK = ("platform_callback", "platform", Hop.RETURNED)
-    MONITOR_CALLBACK = ("monitor_callback", "monitor", Hop.RECEIVED)
-    WRITE_LOG = ("write_log", "logs", None)
+    PLATFORM_REQUEST = ("platform_request", Role.PLATFORM, Hop.RELAYED, "CALLCENTER_REQUEST")
+    CALLCENTER_REQUEST = ("callcenter_request", Role.CALLCENTER, Hop.ANSWERED, "PLATFORM_CALLBACK")
+    PLATFORM_CALLBACK = ("platform_callback", Role.PLATFORM, Hop.RETURNED, "MONITOR_CALLBACK")
+    MONITOR_CALLBACK = ("monitor_callback", Role.MONITOR, Hop.RECEIVED, None)
+    WRITE_LOG = ("write_log", Role.LOGS, None, None)  # beside the way: takes what each hop tells
 
-    def __init__(self, task: str, queue: str, hop: Hop | None) -> None:
+    def __init__(self, task: str, role: Role, hop: Hop | None, then: str | None) -> None:
         self.task = task
-        self.queue = queue
+        self.role = role
+        self.queue = role.id
         self.hop = hop
+        self._then = then
+
+    @property
+    def then(self) -> "Route | None":
+        """The route that a check takes next; None at the end of the way."""
+        return Route[self._then] if self._then else None
 
 
-QUEUES = ("platform", "callcenter", "monitor", "logs")
+LEGS = tuple(route.hop for route in Route if route.hop is not None)  # each is the way to this hop from the one before
+WAY = (Hop.REQUESTED, *LEGS)
 
 
 class Check(NamedTuple):
@@ -99,6 +125,12 @@ class Check(NamedTuple):
     id: str
     status: Status | None
     trail: tuple[int, ...]
+
+    @property
+    def events(self) -> list[tuple[Hop, int]]:
+        """What happened to it, in order, each with its time: the hops it made or, in the end, that it was abandoned."""
+        hops = (Hop.REQUESTED, Hop.ABANDONED) if self.status is Status.UNANSWERED else WAY
+        return list(zip(hops, self.trail, strict=False))
 
 
 Wire = list[list[str | int | None]]  # a batch as JSON: [[id, status, time of hop 2, time of hop 3, …], …]

@@ -8,8 +8,9 @@ import logging
 import time
 import uuid
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
+import redis as redis_client
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import ResponseError
 
@@ -210,6 +211,13 @@ class Transport(redis.Transport):
     """The transport with that channel."""
 
     Channel = Channel
+
+
+def taken(client: redis_client.Redis, tag: str) -> bytes:
+    """Return the entry that a worker has taken from a queue, empty if it was put back. Raises StoreUnavailable."""
+    with store.translated():
+        _, _, entry = (cast("str | None", client.hget(store.UNACKED, tag)) or "").partition(" ")
+    return entry.encode()  # it was read, so it was UTF-8
 
 
 def register() -> None:

@@ -7,6 +7,7 @@ from comun.bus import Bus
 from comun.errors import MalformedMessage
 from comun.messages import Hop, Route, decode
 from comun.outbox import Outbox
+from comun.retry import insist
 from log_manager.ledger import Ledger
 from log_manager.lines import plain_line
 from log_manager.retention import Retention
@@ -18,22 +19,22 @@ TRAIL_LENGTH = {**{hop: int(hop) for hop in Hop}, Hop.ABANDONED: 2}  # requested
 def register(bus: Bus, ledger: Ledger, outbox: Outbox, retention: Retention) -> None:
     """Put the log manager's task on the bus."""
 
-    @bus.task(Route.WRITE_LOG, bind=True)
+    @bus.celery.task(name=Route.WRITE_LOG.task, bind=True)  # type: ignore[untyped-decorator]
     def write_log(task: Any, *args: object, **named: object) -> None:
         """Accept `(hop, batch)` from the suite, and `(component, message, date)` from anyone's own component."""
         if len(args) == 2 and not named:
             _write_batch(*args)
         else:
             line = plain_line(*args, **named)
-            bus.insist(lambda: ledger.record_plain(task.request.id, line))
+            insist(lambda: ledger.record_plain(task.request.id, line))
 
     def _write_batch(number: object, batch: object) -> None:
         if type(number) is not int or number not in TRAIL_LENGTH:
             raise MalformedMessage(f"salto desconocido: {str(number)[:64]!r}")
         hop = Hop(number)
         checks = decode(batch, TRAIL_LENGTH[hop])
-        written = bus.insist(lambda: ledger.record(hop, checks))
+        written = insist(lambda: ledger.record(hop, checks))
         if hop >= Hop.RECEIVED:
-            bus.insist(lambda: outbox.finish([check.id for check in checks]))
+            insist(lambda: outbox.finish([check.id for check in checks]))
         retention.step()
         log.info("Líneas escritas: %d (salto %d, %d consultas)", written, hop, len(checks))

@@ -6,12 +6,10 @@ from itertools import pairwise, repeat
 from operator import floordiv, sub
 from typing import NamedTuple
 
-from comun.messages import Check, Hop, Status
+from comun.messages import LEGS, Check, Status
 from monitor.buckets import Increments
 from monitor.latency import bins_of
 from monitor.sketch import BUCKETS, buckets_of
-
-LEGS = (Hop.RELAYED, Hop.ANSWERED, Hop.RETURNED, Hop.RECEIVED)  # each is the way to this hop from the one before
 
 
 class Aggregate(NamedTuple):

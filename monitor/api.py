@@ -1,17 +1,14 @@
 """The monitor's second face: the panel, its data, history, badges, documentation and metrics; a few lines a route."""
 
 import time
-from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import redis
-from flask import Blueprint, Flask, Response, jsonify, render_template, request
-from flask.sansio.blueprints import BlueprintSetupState
+from flask import Blueprint, Response, jsonify, render_template, request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from comun import entries, heartbeat, store
+from comun import entries, store
 from comun.ids import parse_id, requested_at
 from comun.messages import Check, Status
 from comun.outbox import Outbox
@@ -22,14 +19,12 @@ from monitor.figures import RECENT, Figures
 from monitor.journal import Journal
 from monitor.openapi import allowed, describe_api, operations
 from monitor.panel import Panel
-from monitor.state import describe
-from monitor.web import Wsgi
+from monitor.state import STATIONS, describe
 
 
 class Sources(NamedTuple):
     """What the routes read from."""
 
-    client: redis.Redis
     panel: Panel
     figures: Figures
     journal: Journal
@@ -44,23 +39,10 @@ def make_api(sources: Sources) -> Blueprint:
     api = Blueprint("api", __name__)
     document = describe_api()
 
-    @api.record_once
-    def beat_from_the_first_request(setup: BlueprintSetupState) -> None:  # not before a server has forked
-        start = cache(lambda: heartbeat.start(sources.client, "api", lambda: 0))
-        app = cast(Flask, setup.app)
-        inner: Wsgi = app.wsgi_app
-
-        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            start()
-            return inner(environ, start_response)
-
-        # Outside Flask, whose `before_request` does not see a plain GET /status.
-        app.wsgi_app = answer  # type: ignore[method-assign]
-
     @api.get("/")
     def show_panel() -> str:
         query.only()
-        return render_template("panel.html")
+        return render_template("panel.html", stations=STATIONS)
 
     @api.get("/api/state")
     def show_state() -> Response:

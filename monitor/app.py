@@ -1,25 +1,27 @@
 """Launcher of the monitor: `flask run` finds `app`, `celery -A app.celery worker -Q monitor` finds `celery`."""
 
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comun import heartbeat, store
 from comun.bus import Bus
+from comun.messages import Role
 from comun.outbox import Outbox
 from comun.settings import Settings
 from monitor import facts, metrics, notify
 from monitor.api import Sources, make_api
-from monitor.figures import Figures, commands
+from monitor.door import door
+from monitor.figures import Figures
 from monitor.intake import Intake
 from monitor.journal import Journal
 from monitor.panel import Panel
 from monitor.resend import Resender
 from monitor.results import Results
 from monitor.schedule import Scheduler
-from monitor.security import protect
+from monitor.security import guard
 from monitor.tally import Tally
 from monitor.tasks import register
 from monitor.telemetry import tracer
@@ -27,12 +29,13 @@ from monitor.watch import Watcher
 from monitor.web import create_app
 
 settings = Settings.load_or_exit()
-bus = Bus(settings, "monitor")
+bus = Bus(settings, Role.MONITOR)
 outbox = Outbox(bus.store)
-results = Results(bus.store, commands)
 figures = Figures(bus.store)
 journal = Journal(bus.store)
-intake = Intake(settings, bus, outbox, Tally(figures))
+tally = Tally(figures)
+results = Results(bus.store, tally)
+intake = Intake(settings, bus, outbox, tally)
 
 # The worker
 channels = notify.channels(settings)
@@ -51,7 +54,6 @@ app = create_app(intake=intake, outbox=outbox, results=results, given_up=partial
 app.register_blueprint(
     make_api(
         Sources(
-            client=bus.store,
             panel=Panel(read, settings.monitor_target),
             figures=figures,
             journal=journal,
@@ -61,9 +63,13 @@ app.register_blueprint(
         )
     )
 )
-protect(
-    app,
-    token=settings.monitor_token,
-    allow_public=settings.monitor_allow_public,
-    hosts=(settings.monitor_host, *settings.monitor_hosts.split(",")),
+app.wsgi_app = door(  # type: ignore[method-assign, assignment]
+    app.wsgi_app,
+    refusal=guard(
+        token=settings.monitor_token,
+        allow_public=settings.monitor_allow_public,
+        hosts=(settings.monitor_host, *settings.monitor_hosts.split(",")),
+    ),
+    accept=intake.accept,
+    beat=cache(partial(heartbeat.start, bus.store, Role.API.id, lambda: 0)),
 )

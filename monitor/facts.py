@@ -8,8 +8,7 @@ import redis
 
 from comun import entries, heartbeat, store
 from comun.ids import parse_id, requested_at
-from comun.messages import QUEUES, Check
-from monitor.aggregate import LEGS
+from comun.messages import LEGS, QUEUES, Check
 from monitor.alerts import Event, Receptor
 from monitor.buckets import Chunk, unpack
 from monitor.figures import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs

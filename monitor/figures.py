@@ -1,7 +1,7 @@
 """Figures: the adapter that counts in the store, a few commands a batch, and reads the counters back.
 
-`commands` is what `Results.settle` runs for ended checks, `Tally` counts requests, and panel, API and metrics
-read. Memory is bounded whatever the load: see docs/operations.md.
+`accepted` and `ended` are what `Tally` has counted on the way; panel, API and metrics read. Memory is bounded
+whatever the load: see docs/operations.md.
 """
 
 from collections import Counter
@@ -12,9 +12,9 @@ from redis.client import NEVER_DECODE, Pipeline
 
 from comun import entries, store
 from comun.ids import parse_id, requested_at
-from comun.messages import Check, Status
+from comun.messages import LEGS, Check, Status
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
-from monitor.aggregate import LEGS, aggregate
+from monitor.aggregate import aggregate
 from monitor.buckets import Chunk, Count, Counters, Increments, placed, placed_sketches, unpack, unpack_sketches
 from monitor.results import pack, read_end
 from monitor.sketch import BUCKETS
@@ -94,7 +94,7 @@ class Figures:
         return decode_recent(entries.answers(pipe)[0])
 
 
-def commands(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
+def ended(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
     """Return the commands that count checks which ended for the first time: some 30, however many checks."""
     buckets, sketches, legs, totals = aggregate(checks)
     if duplicates:

@@ -1,31 +1,57 @@
-"""Intake: a check is accepted once it is in the outbox (group commit, P1), then published in paced batches."""
+"""Intake: a check is accepted once it is in the outbox (group commit, P1), then handed to the publisher."""
 
 import logging
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from contextlib import suppress
 
 from comun.bus import Bus
 from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, SuiteError
 from comun.ids import new_id
 from comun.loop import Loop
-from comun.messages import Hop, Route, requested
 from comun.outbox import Outbox
+from comun.retry import insist
 from comun.scripts import Writer
 from comun.settings import Settings
-from monitor.figures import accepted
-from monitor.tally import Tally
+from monitor.publisher import LOOK_AGAIN, Publisher
+from monitor.results import Counting
 
 log = logging.getLogger(__name__)
-BATCH = 1_000  # checks in one message at the most
-HOLD = 0.25  # seconds a check is held back at the most while any queue is not empty
-LOOK_AGAIN = 0.005  # seconds between two looks at queues that are not empty
-CROWDED = 2_000  # checks in flight beyond which newcomers are held back: a third of a second at full speed
-HOLD_BACK = 0.25  # seconds a group is held back at the most
+CROWDED = 2_000  # checks in flight beyond which newcomers are slowed down: a third of a second at full speed
+SLOWED = 0.25  # seconds a group is slowed down at the most
+FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
+RETRY_PAUSE = 0.05  # seconds between two tries of a write
 NOBODY = new_id(0, 0)  # stands for the id of a request that came while the clock was absurd
-SIZE_FRESH = 0.05  # seconds for which the last known number of checks in flight refuses newcomers
+
+
+class InFlight:
+    """How many checks are in flight, as last heard; when they are too many, newcomers wait, and then are refused."""
+
+    def __init__(self, outbox: Outbox, limit: int) -> None:
+        self._outbox = outbox
+        self._limit = limit
+        self._count, self._heard_at = 0, 0.0
+
+    def hear(self, count: int) -> None:
+        """Take note of how many there are now."""
+        self._count, self._heard_at = count, time.monotonic()
+
+    def refuse_overload(self) -> None:
+        """Raise Overloaded if there are too many, StoreUnavailable if it cannot be known."""
+        if self._count >= self._limit and time.monotonic() - self._heard_at > FRESH:
+            self.hear(self._outbox.size())
+        if self._count >= self._limit:
+            raise Overloaded(f"hay {self._count} consultas en curso, el máximo es {self._limit}")
+
+    def wait_while_crowded(self) -> None:
+        """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""
+        until = time.monotonic() + SLOWED
+        with suppress(StoreUnavailable):  # the write has its own patience
+            while self._count > CROWDED and time.monotonic() < until:
+                self.hear(self._outbox.size())
+                if self._count > CROWDED:
+                    time.sleep(LOOK_AGAIN)
 
 
 class _Group:
@@ -41,19 +67,20 @@ class _Group:
 
 
 class Intake:
-    """Accepts checks for the threads of one API process; one thread writes them, another publishes them."""
+    """Accepts checks for the threads of one API process; one thread writes them, the publisher's sends them."""
 
-    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, tally: Tally) -> None:
-        self._settings = settings
-        self._bus = bus
+    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, counting: Counting) -> None:
+        self._budget = settings.accept_timeout
+        self._grace = int(settings.resend_grace * 1e6)
+        self._clock = bus.clock
         self._outbox = outbox
-        self._tally = tally
+        self._counting = counting
+        self._in_flight = InFlight(outbox, settings.max_in_flight)
         self._writer = Writer()
         self._publisher = Publisher(bus)
         self._open = _Group()
         self._joining = threading.Lock()
         self._loop = Loop("intake", self._write, lambda: 0.0 if self._open.ids else None)
-        self._size, self._size_at = 0, 0.0
 
     def accept(self) -> str:
         """Accept one check and return its id; the outbox has it. It takes no longer than the request budget.
@@ -61,13 +88,13 @@ class Intake:
         Raises Overloaded beyond the limit of checks in flight, WrongClock while this machine's clock is absurd, and
         AcceptanceUncertain if the broker stayed away for the request budget.
         """
-        deadline = time.monotonic() + self._settings.accept_timeout
+        deadline = time.monotonic() + self._budget
         try:
             check_id = NOBODY
-            check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
-            self._refuse_overload()
+            check_id = new_id(self._clock.now(), random.getrandbits(62))
+            self._in_flight.refuse_overload()
         except SuiteError:
-            self._tally.refused([check_id])
+            self._counting.refused([check_id])
             raise
         with self._joining:
             group = self._open
@@ -89,7 +116,7 @@ class Intake:
             if withdrawn:
                 group.ids.remove(check_id)
         if withdrawn:
-            self._tally.refused([check_id])
+            self._counting.refused([check_id])
 
     def _write(self) -> None:
         """Write a whole group with one round trip, trying again until the budget of its first request is used up.
@@ -98,15 +125,16 @@ class Intake:
         request opens another. 3. Write. 4. Wake the requests and hand the ids to the publisher.
         """
         group = self._gather()
-        grace = int(self._settings.resend_grace * 1e6)
         try:
             if not group.ids:  # all were withdrawn
                 return
-            write, counting = self._writer.next(), accepted(group.ids)
-            self._size = retry_until(
-                group.deadline, lambda: self._outbox.add(group.ids, grace, write=write, counting=counting)
+            write, counting = self._writer.next(), self._counting.accepted(group.ids)
+            count = insist(
+                lambda: self._outbox.add(group.ids, self._grace, write=write, counting=counting),
+                until=group.deadline,
+                longest=RETRY_PAUSE,
             )
-            self._size_at = time.monotonic()
+            self._in_flight.hear(count)
             group.error = None
         except StoreUnavailable as exc:
             group.error = exc
@@ -118,82 +146,14 @@ class Intake:
             if group.error is None:
                 self._publisher.put(group.ids)
             else:
-                self._tally.refused(group.ids)
+                self._counting.refused(group.ids)
 
     def _gather(self) -> _Group:
         """Let the group fill while the system is crowded, then close it, whatever happens."""
         try:
-            self._hold_back()
+            self._in_flight.wait_while_crowded()
         except Exception:
             log.exception("looking at the outbox failed")
         with self._joining:
             group, self._open = self._open, _Group()
         return group
-
-    def _hold_back(self) -> None:
-        """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""
-        until = time.monotonic() + HOLD_BACK
-        while self._size > CROWDED and time.monotonic() < until:
-            try:
-                self._size = self._outbox.size()
-            except StoreUnavailable:
-                return  # the write has its own patience
-            if self._size > CROWDED:
-                time.sleep(LOOK_AGAIN)
-
-    def _refuse_overload(self) -> None:
-        limit = self._settings.max_in_flight
-        if self._size < limit:
-            return
-        if time.monotonic() - self._size_at > SIZE_FRESH:
-            self._size = self._outbox.size()
-            self._size_at = time.monotonic()
-        if self._size >= limit:
-            raise Overloaded(f"hay {self._size} consultas en curso, el máximo es {limit}")
-
-
-class Publisher:
-    """Sends accepted checks on their way: at once when the queues are empty, in larger batches when not.
-
-    Nagle's algorithm (RFC 896) for batches: what gathers while the workers are busy goes as one message.
-    A check that this process cannot send any more is in the outbox and is re-sent by the monitor worker.
-    """
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._pending: deque[str] = deque()
-        self._since = 0.0  # when the oldest of the pending came
-        self._loop = Loop("publisher", self._publish, lambda: 0.0 if self._pending else None)
-
-    def put(self, ids: list[str]) -> None:
-        """Hand over ids that are in the outbox."""
-        if not self._pending:
-            self._since = time.monotonic()
-        self._pending.extend(ids)
-        self._loop.wake()
-
-    def _publish(self) -> None:
-        while len(self._pending) < BATCH and time.monotonic() - self._since < HOLD and self._is_busy():
-            time.sleep(LOOK_AGAIN)
-        ids = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
-        if self._pending:
-            self._since = time.monotonic()
-        if ids:  # none if they were taken before this thread was woken for them
-            self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
-
-    def _is_busy(self) -> bool:
-        try:
-            return self._bus.is_busy()
-        except StoreUnavailable:
-            return True
-
-
-def retry_until(deadline: float, action: Callable[[], int], pause: float = 0.05) -> int:
-    """Do `action` again while the store is unavailable, until `deadline` (monotonic seconds)."""
-    while True:
-        try:
-            return action()
-        except StoreUnavailable:
-            if time.monotonic() + pause >= deadline:
-                raise
-        time.sleep(pause)

@@ -12,8 +12,7 @@ from prometheus_client.registry import Collector
 from comun import store
 from comun.errors import StoreUnavailable
 from comun.heartbeat import FRESH
-from comun.messages import Status
-from monitor.aggregate import LEGS
+from comun.messages import LEGS, Status
 from monitor.facts import Facts, refused
 from monitor.latency import BINS, BOUNDS
 from monitor.observations import ROLES

@@ -9,16 +9,10 @@ from typing import Any, NamedTuple
 from comun.errors import MalformedMessage
 from comun.heartbeat import FRESH
 from comun.ids import parse_id, requested_at
+from comun.messages import Role
 from monitor.alerts import Event
 
-ROLES = {
-    "api": "La API del monitor",
-    "platform": "La plataforma de mensajes",
-    "callcenter": "El receptor de call center",
-    "monitor": "El trabajador del monitor",
-    "logs": "El log manager",
-}
-
+ROLES = {role.id: role.title for role in Role}
 TOGETHER = 2.0  # seconds between two processes of a role that restart together
 
 Beat = dict[str, Any]

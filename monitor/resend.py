@@ -100,7 +100,7 @@ class Resender:
                 ]
             )
             ids = [check.id for check in decision.resend]
-            self._bus.send(Route.PLATFORM_REQUEST, requested(ids), log_as=Hop.REQUESTED)
+            self._bus.send(requested(ids), Hop.REQUESTED, Route.PLATFORM_REQUEST)
             log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
             self._counts.add({}, {"resent": len(ids)})
         if decision.abandon:
@@ -125,10 +125,10 @@ class Resender:
         ends, _ = self._results.settle([Check(c.id, Status.UNANSWERED, (requested_at(c.id), at)) for c in pending])
         self._outbox.postpone([Pending(c.id, now + LONGEST_BACKOFF, c.attempts + 1) for c in pending])
         if unanswered := [end._replace(status=None) for end in ends if end.status is Status.UNANSWERED]:
-            self._bus.log(Hop.ABANDONED, unanswered)
+            self._bus.send(unanswered, Hop.ABANDONED)
             log.error("Consultas sin respuesta, abandonadas: %d", len(unanswered))
         if answered := [end for end in ends if end.status is not Status.UNANSWERED]:
-            self._bus.log(Hop.RECEIVED, answered)
+            self._bus.send(answered, Hop.RECEIVED)
 
     def _idle_for(self) -> float:
         """Return for how many seconds all queues have been empty at every look."""

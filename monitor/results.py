@@ -1,8 +1,8 @@
 """Results: how each check ended, first one wins, kept in the store for the last `MONITOR_RESULTS_KEPT` checks."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import Protocol, cast
 
 import redis
 
@@ -11,7 +11,19 @@ from comun.ids import requested_at
 from comun.messages import Check, Hop, Status
 from comun.scripts import RUN, SET_ASIDE, Command, words
 
-Counting = Callable[[Sequence[Check], int], list[Command]]  # (ended for the first time, duplicates) → commands
+
+class Counting(Protocol):
+    """What those on the way tell those who watch: all that they know of figures."""
+
+    def accepted(self, ids: Iterable[str]) -> list[Command]:
+        """Return the commands that count checks taken in; they run in the step that writes them."""
+
+    def ended(self, checks: Sequence[Check], duplicates: int) -> list[Command]:
+        """Return the commands that count checks which ended for the first time; they run as those are kept."""
+
+    def refused(self, ids: Iterable[str]) -> None:
+        """Count requests that were answered 503, also while the store is away."""
+
 
 # One atomic step, so that a worker killed in between neither forgets nor repeats a count. Arguments: the keys of the
 # outbox and of the batch (empty: none), how many parts, each a bucket's key, how many checks, their ids, their ends;
@@ -137,7 +149,7 @@ class Results:
     def _commands(self, new: Sequence[Check], duplicates: int) -> list[Command]:
         seconds = {_second(check.id) for check in new}
         index: list[Command] = [("ZADD", store.RESULTS_INDEX, second, second) for second in seconds]
-        return [*index, ("INCRBY", store.RESULTS_COUNT, len(new)), *self._counting(new, duplicates)]
+        return [*index, ("INCRBY", store.RESULTS_COUNT, len(new)), *self._counting.ended(new, duplicates)]
 
     def trim(self, kept: int) -> None:
         """Drop the oldest seconds until at most `kept` results remain (or one second), but none of checks in flight."""

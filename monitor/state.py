@@ -1,12 +1,11 @@
 """State (pure): from the store's facts to the JSON that the panel polls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from comun.heartbeat import FRESH
-from comun.messages import Check, Hop, Status
-from monitor.aggregate import LEGS
+from comun.messages import LEGS, WAY, Check, Hop, Role, Route, Status
 from monitor.alerts import Event
 from monitor.availability import WINDOWS, Window, deciding, measure, verdict, window
 from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
@@ -21,20 +20,32 @@ class Station(NamedTuple):
     """A place on the way: whose workers they are, the hop that arriving there is, the queue they take from."""
 
     id: str
-    title: str
-    role: str
+    role: Role
     hop: Hop | None
     queue: str | None
 
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Its name, which part of it this is, and what it does."""
+        return _WORDS[self.id]
 
-STATIONS = (  # in the order of the way
-    Station("api", "Monitor (API)", "api", Hop.REQUESTED, None),
-    Station("platform_request", "Plataforma de mensajes", "platform", Hop.RELAYED, "platform"),
-    Station("callcenter", "Receptor de call center", "callcenter", Hop.ANSWERED, "callcenter"),
-    Station("platform_callback", "Plataforma de mensajes", "platform", Hop.RETURNED, "platform"),
-    Station("monitor", "Monitor (trabajador)", "monitor", Hop.RECEIVED, "monitor"),
-    Station("logs", "Archivos", "logs", None, "logs"),
-)
+
+def _stations() -> Iterator[Station]:
+    yield Station("api", Role.API, Hop.REQUESTED, None)
+    for route in Route:
+        is_only = [each.role for each in Route].count(route.role) == 1
+        yield Station(route.role.id if is_only else route.task, route.role, route.hop, route.queue)
+
+
+STATIONS = tuple(_stations())  # in the order of the way
+_WORDS = {
+    "api": ("Monitor", "API", "Acepta la consulta"),
+    "platform_request": ("Plataforma de mensajes", "ida", "Reenvía la solicitud"),
+    "callcenter": ("Receptor de call center", "", "Responde su estado"),
+    "platform_callback": ("Plataforma de mensajes", "vuelta", "Devuelve la respuesta"),
+    "monitor": ("Monitor", "trabajador", "Recibe la respuesta"),
+    "logs": ("Archivos", "log manager", "Anota cada salto y cada respuesta"),
+}
 
 
 class Plan(NamedTuple):
@@ -108,26 +119,20 @@ def timeline(facts: Facts, span: Span) -> dict[str, Any]:
 def describe(check: Check) -> dict[str, Any]:
     """Return a check; a hop that it has not made is null, and so is the time an unended one took."""
     status = check.status or Status.UNAVAILABLE
-    made = check.trail[:1] if status is Status.UNANSWERED else check.trail
+    made = dict(check.events)
     ended = status is not Status.IN_FLIGHT
     return {
         "id": check.id,
         "status": status.name.lower(),
         "requested": check.trail[0] / 1e6,
         "total_ms": (check.trail[-1] - check.trail[0]) / 1e3 if ended else None,
-        "hops": [time / 1e6 for time in made] + [None] * (len(LEGS) + 1 - len(made)),
+        "hops": [made[hop] / 1e6 if hop in made else None for hop in WAY],
     }
 
 
 def log_lines(checks: Sequence[Check]) -> list[str]:
     """Return the last lines that these checks left in `logs.txt`, newest last, in its format and local time."""
-    events = [
-        (time, hop, check.status)
-        for check in checks
-        for hop, time in zip(
-            (Hop.REQUESTED, Hop.ABANDONED) if check.status is Status.UNANSWERED else Hop, check.trail, strict=False
-        )
-    ]
+    events = [(time, hop, check.status) for check in checks for hop, time in check.events]
     return [_line(*event) for event in sorted(events)[-SHOWN:]]
 
 
@@ -142,8 +147,9 @@ def _line(time: int, hop: Hop, status: Status | None) -> str:
 
 
 def _station(facts: Facts, now: float, station: Station) -> dict[str, Any]:
-    id_, title, role, hop, queue = station
-    workers = sum(beat["role"] == role and now - beat["beat"] <= FRESH for beat in facts.workers)
+    id_, role, hop, queue = station
+    name, part, _ = station.words
+    workers = sum(beat["role"] == role.id and now - beat["beat"] <= FRESH for beat in facts.workers)
     depth = facts.depths[queue] if queue else None
     median = None
     if hop in LEGS:
@@ -151,9 +157,9 @@ def _station(facts: Facts, now: float, station: Station) -> dict[str, Any]:
         median = percentile(facts.legs[place : place + BUCKETS], 0.5)
     return {
         "id": id_,
-        "title": title,
+        "title": f"{name} ({part})" if part else name,
         "hop": hop,
-        "state": "up" if workers or role == "api" else "down",  # the API is there: it is answering
+        "state": "up" if workers or role is Role.API else "down",  # the API is there: it is answering
         "workers": workers,
         "queue": queue,
         "depth": depth,

@@ -8,7 +8,7 @@ from comun.ids import requested_at
 from comun.loop import Loop
 from comun.scripts import Write, Writer
 from monitor.buckets import Count, Increments
-from monitor.figures import Figures
+from monitor.figures import Figures, accepted, ended
 
 PERIOD = 0.5  # seconds between two writes; a killed process forgets what it counted since the last
 LONGEST = 3_600  # seconds of counts kept while the broker is away
@@ -57,14 +57,17 @@ class Counts:
 
 
 class Tally:
-    """Counts refused checks by the second of their request; a thread writes what has gathered."""
+    """All that is counted on the way, see `Counting`; a thread writes the refused requests that have gathered."""
+
+    accepted = staticmethod(accepted)
+    ended = staticmethod(ended)
 
     def __init__(self, figures: Figures) -> None:
         self.counts = Counts(figures)
         self._loop = Loop("tally", self.counts.flush, lambda: PERIOD)
 
     def refused(self, ids: Iterable[str]) -> None:
-        """Count checks refused with a 503, also while the broker is away."""
+        """Count checks refused with a 503 by the second of their request, also while the broker is away."""
         seconds = Counter(requested_at(check_id) // 1_000_000 for check_id in ids)
         increments: Increments = {second: {Count.REFUSED: count} for second, count in seconds.items()}
         self.counts.add(increments, {"refused": seconds.total()})

@@ -4,7 +4,8 @@ import logging
 from itertools import compress
 
 from comun.bus import Bus
-from comun.messages import Hop, Route, Status
+from comun.messages import Check, Hop, Route, Status
+from comun.retry import insist
 from monitor.results import Results
 from monitor.telemetry import Trace
 
@@ -15,11 +16,10 @@ def register(bus: Bus, results: Results, trace: Trace) -> None:
     """Put the monitor's task on the bus."""
 
     @bus.task(Route.MONITOR_CALLBACK)
-    def monitor_callback(batch: object) -> None:
-        checks = bus.receive(batch, Hop.RECEIVED)
-        ends, new = bus.insist(lambda: results.settle(checks))
+    def monitor_callback(checks: list[Check]) -> list[Check]:
+        ends, new = insist(lambda: results.settle(checks))
         trace(list(compress(ends, new)))
         answered = [check for check in ends if check.status is not Status.UNANSWERED]
         if answered:
-            bus.log(Hop.RECEIVED, answered)
             log.info("\n".join(f"{check.id} {Hop.RECEIVED.message(check.status)}" for check in answered))
+        return answered

@@ -39,8 +39,8 @@ def spans_of(check: Check) -> Iterable[tuple[str, dict[str, Any]]]:
         Hop.REQUESTED.component,
         _span(check, 0, "check", kind=INTERNAL, start=check.trail[0], end=check.trail[-1], code=code),
     )
-    if status is not Status.UNANSWERED:
-        for hop, (start, end) in zip(list(Hop)[1:], pairwise(check.trail), strict=False):
+    for (_, start), (hop, end) in pairwise(check.events):
+        if hop in _TASKS:
             yield hop.component, _span(check, hop, _TASKS[hop], kind=CONSUMER, start=start, end=end, code=OK)
 
 

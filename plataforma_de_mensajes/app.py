@@ -6,9 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comun.bus import Bus
+from comun.messages import Role
 from comun.settings import Settings
 from plataforma_de_mensajes.tasks import register
 
-bus = Bus(Settings.load_or_exit(), "platform")
+bus = Bus(Settings.load_or_exit(), Role.PLATFORM)
 register(bus)
 celery = bus.celery

@@ -3,22 +3,20 @@
 import logging
 
 from comun.bus import Bus
-from comun.messages import Hop, Route
+from comun.messages import Check, Route
 
 log = logging.getLogger(__name__)
 
 
 def register(bus: Bus) -> None:
-    """Put the platform's tasks on the bus."""
+    """Put the platform's tasks on the bus; what they return goes where the map says."""
 
     @bus.task(Route.PLATFORM_REQUEST)
-    def platform_request(batch: object) -> None:
-        checks = bus.receive(batch, Hop.RELAYED)
-        bus.send(Route.CALLCENTER_REQUEST, checks, log_as=Hop.RELAYED)
+    def platform_request(checks: list[Check]) -> list[Check]:
         log.info("Solicitudes reenviadas al receptor de call center: %d", len(checks))
+        return checks
 
     @bus.task(Route.PLATFORM_CALLBACK)
-    def platform_callback(batch: object) -> None:
-        checks = bus.receive(batch, Hop.RETURNED)
-        bus.send(Route.MONITOR_CALLBACK, checks, log_as=Hop.RETURNED)
+    def platform_callback(checks: list[Check]) -> list[Check]:
         log.info("Respuestas enviadas al monitor: %d", len(checks))
+        return checks

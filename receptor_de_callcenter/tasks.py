@@ -4,20 +4,20 @@ import logging
 from collections import Counter
 
 from comun.bus import Bus
-from comun.messages import Check, Hop, Route, Status
+from comun.messages import Check, Route, Status
 from receptor_de_callcenter.availability import AnswerModel
 
 log = logging.getLogger(__name__)
 
 
 def register(bus: Bus, answer: AnswerModel) -> None:
-    """Put the receptor's task on the bus."""
+    """Put the receptor's task on the bus; what it returns goes where the map says."""
 
     @bus.task(Route.CALLCENTER_REQUEST)
-    def callcenter_request(batch: object) -> None:
-        checks = [Check(id_, answer(id_), trail) for id_, _, trail in bus.receive(batch, Hop.ANSWERED)]
-        bus.send(Route.PLATFORM_CALLBACK, checks, log_as=Hop.ANSWERED)
-        said = Counter(check.status for check in checks)
+    def callcenter_request(checks: list[Check]) -> list[Check]:
+        answered = [Check(id_, answer(id_), trail) for id_, _, trail in checks]
+        said = Counter(check.status for check in answered)
         log.info(
             "Consultas respondidas: %d disponible, %d no disponible", said[Status.AVAILABLE], said[Status.UNAVAILABLE]
         )
+        return answered

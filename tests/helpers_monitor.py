@@ -1,26 +1,28 @@
 """The API over a real store, without a server, and what its answers must look like."""
 
 import random
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from flask import Flask
 from jsonschema import Draft202012Validator
 
+from comun import heartbeat
 from comun.bus import Bus
 from comun.ids import new_id
-from comun.messages import Check, Status
+from comun.messages import Check, Role, Status
 from comun.outbox import Outbox
 from comun.settings import Settings
 from monitor import facts, metrics
 from monitor.api import Sources, make_api
 from monitor.buckets import Count
-from monitor.figures import Figures, commands
+from monitor.door import door
+from monitor.figures import Figures
 from monitor.intake import Intake
 from monitor.journal import Journal
 from monitor.openapi import describe_api
 from monitor.panel import Panel
-from monitor.security import protect
+from monitor.security import guard
 from monitor.tally import Tally
 from monitor.web import create_app
 from tests.support.accepted import AcceptedResults
@@ -31,22 +33,20 @@ class Monitor:
 
     def __init__(self, url: str, **values: Any) -> None:
         settings = Settings(broker_url=url, **values)
-        bus = Bus(settings, "monitor")
+        bus = Bus(settings, Role.MONITOR)
         self.store, self.figures, self.outbox = bus.store, Figures(bus.store), Outbox(bus.store)
-        self.results = AcceptedResults(bus.store, commands)
         self.tally = Tally(self.figures)
+        self.results = AcceptedResults(bus.store, self.tally)
         self.journal = Journal(bus.store)
         self.app = self._make_app(settings, bus)
 
     def _make_app(self, settings: Settings, bus: Bus) -> Flask:
         read = partial(facts.read, self.store)
-        app = create_app(
-            intake=Intake(settings, bus, self.outbox, self.tally), outbox=self.outbox, results=self.results
-        )
+        intake = Intake(settings, bus, self.outbox, self.tally)
+        app = create_app(intake=intake, outbox=self.outbox, results=self.results)
         app.register_blueprint(
             make_api(
                 Sources(
-                    client=self.store,
                     panel=Panel(read, settings.monitor_target),
                     figures=self.figures,
                     journal=self.journal,
@@ -56,7 +56,12 @@ class Monitor:
                 )
             )
         )
-        protect(app, token=settings.monitor_token, allow_public=False)
+        app.wsgi_app = door(  # type: ignore[method-assign, assignment]
+            app.wsgi_app,
+            refusal=guard(token=settings.monitor_token, allow_public=False),
+            accept=intake.accept,
+            beat=cache(partial(heartbeat.start, self.store, Role.API.id, lambda: 0)),
+        )
         return app
 
     def end(self, count: int, *, at: float, status: Status = Status.AVAILABLE) -> list[Check]:

@@ -9,16 +9,12 @@ from pathlib import Path
 
 from comun import heartbeat, store
 from comun.errors import StoreUnavailable
+from comun.messages import Role
 from comun.settings import Settings
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[1]
-APPS = {
-    "platform": "plataforma_de_mensajes.app.celery",
-    "callcenter": "receptor_de_callcenter.app.celery",
-    "monitor": "monitor.app.celery",
-    "logs": "log_manager.celery",
-}
+APPS = {role.id: f"{role.folder}.app.celery" for role in Role if role is not Role.API}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from comun.messages import Role
 from comun.settings import Settings
 from experimento.supervision.broker import Broker
 from experimento.supervision.probes import Probes
@@ -33,15 +34,7 @@ class ChildSpec:
 def plan(settings: Settings, probes: Probes, *, sockets: int, broker: Broker | None) -> list[ChildSpec]:
     """Return the suite's processes; `sockets` is how many a process may open, `broker` is None if one runs already."""
     specs = [broker_spec(broker, probes)] if broker else []
-    specs += [
-        _worker(name, application, stage, probes)
-        for name, application, stage in (
-            ("logs", "log_manager.celery", LOGS),
-            ("monitor", "monitor.app.celery", WORKERS),
-            ("platform", "plataforma_de_mensajes.app.celery", WORKERS),
-            ("callcenter", "receptor_de_callcenter.app.celery", WORKERS),
-        )
-    ]
+    specs += [_worker(role, probes) for role in Role if role is not Role.API]
     return [*specs, ChildSpec("api", _api(settings, sockets), API, probes.api_is_ready, orphaned=signal.SIGTERM)]
 
 
@@ -50,13 +43,14 @@ def broker_spec(broker: Broker, probes: Probes) -> ChildSpec:
     return ChildSpec("broker", broker.argv, BROKER, probes.broker_answers, orphaned=signal.SIGTERM)
 
 
-def _worker(name: str, application: str, stage: int, probes: Probes) -> ChildSpec:
+def _worker(role: Role, probes: Probes) -> ChildSpec:
     """Return a worker's row: each is named like the queue it works on."""
-    options = f"--loglevel=info --pool=solo -Q {name} -n {name}@%h".split()
+    options = f"--loglevel=info --pool=solo -Q {role.id} -n {role.id}@%h".split()
     # Celery warns root because of pickle, which this suite never opens: eight lines that hide the others.
     quiet = ("-W", "ignore:You're running the worker with superuser")
+    application = f"{role.folder}.app.celery"
     argv = (sys.executable, *quiet, "-m", "celery", "--quiet", "-A", application, "worker", *options)
-    return ChildSpec(name, argv, stage, probes.worker_beats, queue=name)
+    return ChildSpec(role.id, argv, LOGS if role is Role.LOGS else WORKERS, probes.worker_beats, queue=role.id)
 
 
 def _api(settings: Settings, sockets: int) -> tuple[str, ...]:

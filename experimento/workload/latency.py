@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from comun.messages import WAY
+
 PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p99.9": 999, "max": 1000}  # in thousandths
-HOPS = ("requested", "relayed", "answered", "returned", "received")
+HOPS = tuple(hop.name.lower() for hop in WAY)
 GET, END_TO_END = "get", "end_to_end"
 
 

@@ -16,14 +16,14 @@ const WORDS = {
   silent: 'Sin noticias', // the broker, which would tell, is away
 };
 const CLASSES = ['available', 'unavailable', 'unanswered', 'refused']; // of the timeline, from the bottom up
-const STATIONS = ['api', 'platform_request', 'callcenter', 'platform_callback', 'monitor', 'logs'];
+const STATIONS = [...document.querySelectorAll('.station')].map(({ id }) => id.slice('station-'.length)); // in order
 const HOPS = [
   // What happened at each hop, and in which lane of the sequence diagram.
-  { what: 'Solicitada', where: 'Monitor (API)', lane: 0 },
-  { what: 'Reenviada', where: 'Plataforma', lane: 1 },
-  { what: 'Respondida', where: 'Receptor', lane: 2 },
-  { what: 'Devuelta', where: 'Plataforma', lane: 1 },
-  { what: 'Recibida', where: 'Monitor (trabajador)', lane: 0 },
+  { hop: 'requested', what: 'Solicitada', where: 'Monitor (API)', lane: 0 },
+  { hop: 'relayed', what: 'Reenviada', where: 'Plataforma', lane: 1 },
+  { hop: 'answered', what: 'Respondida', where: 'Receptor', lane: 2 },
+  { hop: 'returned', what: 'Devuelta', where: 'Plataforma', lane: 1 },
+  { hop: 'received', what: 'Recibida', where: 'Monitor (trabajador)', lane: 0 },
 ];
 const LANES = ['Monitor', 'Plataforma', 'Receptor'];
 const WINDOWS = { '1m': '1 min', '5m': '5 min', '1h': '1 h', '24h': '24 h' };
@@ -314,8 +314,7 @@ async function endOfCheck() {
     [response, body] = await get(`status/${body.id}`);
   }
   if (!response.ok) throw new Error(`Rechazada: ${body.detail ?? body.title ?? response.status}`);
-  const hops = ['requested', 'relayed', 'answered', 'returned', 'received'].map((hop) => seconds(body.hops[hop]));
-  return { ...body, hops };
+  return { ...body, hops: HOPS.map(({ hop }) => seconds(body.hops[hop])) };
 }
 
 async function get(path, options = {}) {

@@ -16,7 +16,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from comun.ids import new_id
 from comun.messages import Hop, Status
-from monitor.security import with_headers
+from monitor import state
+from monitor.door import door
 
 MONITOR = Path(__file__).resolve().parents[2] / "monitor"
 STATIONS = [  # id, title, hop, queue, workers, median in ms
@@ -160,8 +161,10 @@ class PanelStub:
 
     def make_app(self) -> Flask:
         app = Flask("panel_stub", template_folder=str(MONITOR / "templates"), static_folder=str(MONITOR / "static"))
-        app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[method-assign]
-        app.get("/")(lambda: render_template("panel.html"))
+        app.wsgi_app = door(  # type: ignore[method-assign, assignment]
+            app.wsgi_app, refusal=lambda _: None, accept=str, beat=lambda: None, is_plain=lambda _: False
+        )
+        app.get("/")(lambda: render_template("panel.html", stations=state.STATIONS))
         app.get("/api/state")(self._state)
         app.get("/status")(self._status)
         app.get("/status/<check_id>")(self._one)

@@ -15,7 +15,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from comun import store
-from comun.bus import make_celery
+from comun.celery_app import SuiteCelery
 from comun.errors import StoreUnavailable, SuiteError
 from comun.settings import Settings
 from comun.transport import Transport
@@ -92,7 +92,7 @@ def test_a_port_is_opened_on_request(tmp_path: Path) -> None:
 def test_celery_speaks_to_either_address_through_our_transport(tmp_path: Path, tcp: bool, database: int) -> None:
     broker = prepare(tmp_path, free_port())
     url = broker.tcp_url[:-1] + str(database) if tcp else f"{broker.url}?db={database}"
-    with started(broker), make_celery(Settings.load({"BROKER_URL": url}), "prueba") as celery:
+    with started(broker), SuiteCelery(Settings.load({"BROKER_URL": url}), "prueba") as celery:
         with celery.connection() as connection:
             assert type(connection.transport) is Transport
             assert broker.password not in connection.as_uri()
@@ -111,7 +111,7 @@ def test_who_takes_the_port_of_a_killed_broker_hears_nothing_from_the_suite(tmp_
             with pytest.raises(StoreUnavailable), store.translated():
                 process.client.ping()
             with pytest.raises(OperationalError):
-                make_celery(Settings(broker_url=process.url), "prueba").send_task(
+                SuiteCelery(Settings(broker_url=process.url), "prueba").send_task(
                     "write_log", queue="logs", retry=False
                 )
             with pytest.raises(BlockingIOError):

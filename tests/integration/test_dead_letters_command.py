@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from comun import store
-from comun.bus import make_celery
+from comun.celery_app import SuiteCelery
 from comun.dead_letters import ENTRY_KEPT, DeadLetters
 from comun.settings import ROOT, Settings
 from experimento.exits import Exit
@@ -158,7 +158,7 @@ def test_without_a_broker_it_says_so(environment: dict[str, str]) -> None:
 def test_a_replayed_letter_is_handled_if_it_can_be_and_comes_back_if_not(
     environment: dict[str, str], broker_url: str, box: DeadLetters, tmp_path: Path
 ) -> None:
-    make_celery(Settings(broker_url=broker_url), "prueba").send_task("write_log", args=("solo", 2, 3), queue="logs")
+    SuiteCelery(Settings(broker_url=broker_url), "prueba").send_task("write_log", args=("solo", 2, 3), queue="logs")
     (broken,) = wait_until(box.peek, timeout=60)
     assert (broken["queue"], broken["task"]) == ("logs", "write_log")
     box.bury(**LETTER)

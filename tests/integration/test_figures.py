@@ -16,7 +16,7 @@ from experimento.supervision import broker as embedded
 from monitor import history
 from monitor.availability import Measured, measure, window
 from monitor.buckets import Count, chunks_of
-from monitor.figures import RECENT, Figures, commands
+from monitor.figures import RECENT, Figures
 from monitor.journal import Journal
 from monitor.lease import Lease
 from monitor.tally import Counts, Tally
@@ -34,7 +34,7 @@ class Bench:
     def __init__(self, url: str) -> None:
         self.store = store.connect(url)
         self.figures = Figures(self.store)
-        self.results = AcceptedResults(self.store, commands)
+        self.results = AcceptedResults(self.store, Tally(self.figures))
         self.made = 0
 
     def checks(self, count: int, *, at: float = NOW, status: Status = Status.AVAILABLE) -> list[Check]:
@@ -81,7 +81,7 @@ def test_workers_that_settle_the_same_checks_at_the_same_time_count_each_once(br
     barrier = threading.Barrier(4)
 
     def work(worker: int) -> None:
-        own = AcceptedResults(store.connect(broker_url, timeout=5), commands)
+        own = AcceptedResults(store.connect(broker_url, timeout=5), Tally(bench.figures))
         barrier.wait()
         for batch in batches:
             own.settle([check._replace(trail=(*check.trail[:-1], check.trail[-1] + worker)) for check in batch])

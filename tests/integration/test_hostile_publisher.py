@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from comun import heartbeat, store
-from comun.bus import make_celery
+from comun.celery_app import SuiteCelery
 from comun.dead_letters import ENTRY_KEPT, KEPT, DeadLetters
 from comun.envelope import unwrap
 from comun.messages import QUEUES, Route
@@ -90,7 +90,7 @@ class Suite(NamedTuple):
         channel = f"/{self.client.get_connection_kwargs().get('db', 0)}.celery.pidbox"
         for each in broadcasts:
             assert self.client.publish(channel, each) == len(APPS)
-        inspect = make_celery(self.settings, "prueba").control.inspect(timeout=60, limit=len(APPS))
+        inspect = SuiteCelery(self.settings, "prueba").control.inspect(timeout=60, limit=len(APPS))
         replies = inspect.ping()
         assert [list(reply.values()) for reply in replies.values()] == [["pong"]] * len(APPS)
 

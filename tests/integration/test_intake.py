@@ -12,12 +12,14 @@ from comun import store
 from comun.bus import Bus
 from comun.errors import AcceptanceUncertain, Overloaded, StoreUnavailable, WrongClock
 from comun.ids import new_id
-from comun.messages import QUEUES, Hop
+from comun.messages import QUEUES, Hop, Role
 from comun.outbox import Outbox
+from comun.scripts import Command
 from comun.settings import Settings
-from monitor.figures import Figures
-from monitor.intake import Intake, Publisher
-from monitor.tally import Tally
+from monitor.figures import Figures, accepted
+from monitor.intake import Intake
+from monitor.publisher import Publisher
+from monitor.results import Counting
 from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
 
@@ -29,6 +31,9 @@ class Notes:
 
     def __init__(self) -> None:
         self.turned_away: list[str] = []
+
+    def accepted(self, ids: Iterable[str]) -> list[Command]:
+        return accepted(ids)
 
     def refused(self, ids: Iterable[str]) -> None:
         self.turned_away += ids
@@ -61,10 +66,10 @@ class Stand:
     def __init__(self, broker: BrokerProcess, threads: ThreadPoolExecutor, **settings: float) -> None:
         self.broker = broker
         self.settings = Settings(broker_url=broker.url, **settings)  # type: ignore[arg-type]
-        self.bus = Bus(self.settings, "monitor")
+        self.bus = Bus(self.settings, Role.MONITOR)
         self.outbox = WatchedOutbox(self.bus)
         self.tally = Notes()
-        self.intake = Intake(self.settings, self.bus, self.outbox, cast(Tally, self.tally))
+        self.intake = Intake(self.settings, self.bus, self.outbox, cast(Counting, self.tally))
         self._threads = threads
 
     def sent_ids(self) -> set[str]:
@@ -200,7 +205,7 @@ def test_an_error_while_newcomers_are_held_back_turns_nobody_away(
         wait_until(lambda: len(here.outbox.writes) == 1, timeout=20)
         others = [here.accept_soon() for _ in range(10)]
         wait_until(lambda: len(here.intake._open.ids) == 10, timeout=20)
-        patch.setattr(here.intake, "_hold_back", broken)
+        patch.setattr(here.intake._in_flight, "wait_while_crowded", broken)
         here.outbox.gate.set()
         assert {each.result(20) for each in (first, *others)} == set(here.outbox.all_ids())
 
@@ -240,16 +245,15 @@ def made_ids(count: int) -> list[str]:
 
 @pytest.fixture
 def bus(broker_process: BrokerProcess) -> Looks:
-    return Looks(Settings(broker_url=broker_process.url), "monitor")
+    return Looks(Settings(broker_url=broker_process.url), Role.MONITOR)
 
 
 @pytest.mark.parametrize("busy", QUEUES)
 def test_what_gathers_while_any_queue_is_busy_goes_as_one_message(
-    bus: Looks, broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch, busy: str
+    bus: Looks, broker_process: BrokerProcess, busy: str
 ) -> None:
-    monkeypatch.setattr("monitor.intake.HOLD", 60.0)
     broker_process.client.lpush(busy, "somebody's message")
-    publisher, ids = Publisher(bus), made_ids(5)
+    publisher, ids = Publisher(bus, linger=60.0), made_ids(5)
     for check_id in ids:
         publisher.put([check_id])
         seen = bus.count
@@ -265,11 +269,8 @@ def test_nothing_is_held_back_for_long(bus: Looks, broker_process: BrokerProcess
     wait_until(lambda: broker_process.sent("platform"), timeout=20)
 
 
-def test_no_message_is_larger_than_a_batch_may_be_and_none_is_empty(
-    bus: Looks, broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("monitor.intake.HOLD", 0.0)
-    publisher, ids = Publisher(bus), made_ids(2_500)
+def test_no_message_is_larger_than_a_batch_may_be_and_none_is_empty(bus: Looks, broker_process: BrokerProcess) -> None:
+    publisher, ids = Publisher(bus, linger=0.0), made_ids(2_500)
     publisher.put(ids)
     wait_until(lambda: len(broker_process.sent("platform")) == 3, timeout=20)
     publisher.put([])  # as when the publisher took the ids before it was woken for them

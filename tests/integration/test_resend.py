@@ -9,12 +9,13 @@ from comun.bus import Bus
 from comun.clock import Clock
 from comun.errors import StoreUnavailable
 from comun.ids import new_id
-from comun.messages import QUEUES, Check, Hop, Status
+from comun.messages import QUEUES, Check, Hop, Role, Status
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor.figures import Figures, commands
+from monitor.figures import Figures
 from monitor.resend import Resender
 from monitor.results import Results
+from monitor.tally import Tally
 from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
 from tests.support.unconfirmed import fails_once
@@ -43,9 +44,9 @@ class Stand:
     def __init__(self, broker: BrokerProcess, clock: Hand) -> None:
         settings = Settings(broker_url=broker.url, resend_grace=GRACE / 1e6, resend_limit=LIMIT)
         self.broker, self.clock = broker, clock
-        self.bus = Bus(settings, "monitor", clock=clock)
+        self.bus = Bus(settings, Role.MONITOR, clock=clock)
         self.outbox = Outbox(self.bus.store)
-        self.results = Results(self.bus.store, commands)
+        self.results = Results(self.bus.store, Tally(Figures(self.bus.store)))
         self.figures = Figures(self.bus.store)
         self.resender = Resender(settings, self.bus, self.outbox, self.results, self.figures)
         self.totals = self.figures.totals

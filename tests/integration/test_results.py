@@ -1,6 +1,7 @@
 """How checks ended, kept in a real store: the first end counts, and only so many are kept."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 import redis
@@ -11,7 +12,7 @@ from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.outbox import Outbox
 from comun.scripts import Command
-from monitor.results import Results
+from monitor.results import Counting, Results
 from tests.helpers_broker import BrokerProcess
 from tests.support.accepted import AcceptedResults
 
@@ -28,13 +29,19 @@ def abandoned(number: int) -> Check:
     return Check(new_id(start, number), Status.UNANSWERED, (start, start + 60_000_000))
 
 
-def counting(checks: Sequence[Check], duplicates: int) -> list[Command]:
-    return [("HINCRBY", "counted", "new", len(checks)), ("HINCRBY", "counted", "again", duplicates)]
+class Tallied:
+    """What the results tell of what ended."""
+
+    def ended(self, checks: Sequence[Check], duplicates: int) -> list[Command]:
+        return [("HINCRBY", "counted", "new", len(checks)), ("HINCRBY", "counted", "again", duplicates)]
+
+
+TALLIED = cast(Counting, Tallied())
 
 
 @pytest.fixture
 def results(broker_process: BrokerProcess) -> Results:
-    return AcceptedResults(broker_process.client, counting)
+    return AcceptedResults(broker_process.client, TALLIED)
 
 
 def counted(broker: BrokerProcess) -> dict[str, str]:
@@ -125,7 +132,7 @@ def test_a_store_that_is_away_is_said_to_be_so(results: Results, broker_process:
 
 def test_an_end_that_comes_back_after_it_has_left_counts_nothing(broker_process: BrokerProcess) -> None:
     """A killed worker's batch returned after its results had left the cap of 100,000: 4,000 ends counted as 5,000."""
-    results, outbox = Results(broker_process.client, counting), Outbox(broker_process.client)
+    results, outbox = Results(broker_process.client, TALLIED), Outbox(broker_process.client)
     batch, last = [answered(n, second=n) for n in range(3)], [answered(9, second=9)]
     outbox.add([check.id for check in batch + last], 0)
     results.settle(batch + last)
@@ -140,7 +147,7 @@ def test_an_end_that_comes_back_after_it_has_left_counts_nothing(broker_process:
 def test_a_batch_that_is_settled_again_by_who_got_no_answer_is_new_to_him_and_counted_once(
     broker_process: BrokerProcess,
 ) -> None:
-    results, outbox = Results(broker_process.client, counting), Outbox(broker_process.client)
+    results, outbox = Results(broker_process.client, TALLIED), Outbox(broker_process.client)
     known, batch = [answered(1)], [answered(n, later=9) for n in (1, 2, 2, 3)]
     outbox.add([check.id for check in batch], 0)
     results.settle(known)
@@ -152,7 +159,7 @@ def test_a_batch_that_is_settled_again_by_who_got_no_answer_is_new_to_him_and_co
 def test_a_mixed_batch_whose_second_step_fails_is_counted_in_full_when_it_is_tried_again(
     broker_process: BrokerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results, outbox = Results(broker_process.client, counting), Outbox(broker_process.client)
+    results, outbox = Results(broker_process.client, TALLIED), Outbox(broker_process.client)
     batch = [answered(n) for n in range(10)]
     outbox.add([check.id for check in batch], 0)
     results.settle([answered(0, later=5)])

@@ -17,10 +17,10 @@ from comun import heartbeat, store
 from comun.bus import Bus
 from comun.dead_letters import DeadLetters
 from comun.ids import new_id
-from comun.messages import Hop, requested
+from comun.messages import Hop, Role, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor.figures import Figures, commands
+from monitor.figures import Figures
 from monitor.intake import Intake
 from monitor.results import Results
 from monitor.tally import Tally
@@ -64,9 +64,10 @@ class Suite(NamedTuple):
 def suite(broker_process: BrokerProcess, tmp_path: Path) -> Iterator[Suite]:
     """The API; a test starts the workers."""
     settings = Settings(broker_url=broker_process.url, logs_dir=tmp_path, resend_grace=0.5, resend_limit=1_000)
-    bus = Bus(settings, "monitor")
-    outbox, results = Outbox(bus.store), Results(bus.store, commands)
-    intake = Intake(settings, bus, outbox, Tally(Figures(bus.store)))
+    bus = Bus(settings, Role.MONITOR)
+    outbox, tally = Outbox(bus.store), Tally(Figures(bus.store))
+    results = Results(bus.store, tally)
+    intake = Intake(settings, bus, outbox, tally)
     app = create_app(intake=intake, outbox=outbox, results=results)
     letters = DeadLetters(bus.store)
     yield Suite(settings, app, outbox, letters, tmp_path, bus)
@@ -301,7 +302,7 @@ def test_a_worker_that_waits_with_a_message_in_hand_ends_when_it_is_told_to(
     console = tmp_path / "logs-0.txt"
     settings = dataclasses.replace(suite.settings, logs_dir=tmp_path / "nowhere")
     with workers(settings, "logs", output=tmp_path):
-        suite.bus.log(Hop.REQUESTED, requested([new_id(1_790_000_000_000_000, 1)]))
+        suite.bus.send(requested([new_id(1_790_000_000_000_000, 1)]), Hop.REQUESTED)
         wait_until(lambda: "no se puede escribir" in console.read_text(), timeout=30)
         broker_process.kill()
     broker_process.start()  # the helper waited for the worker's end

@@ -20,7 +20,12 @@ from tests.helpers_broker import BrokerProcess
 from tests.helpers_workers import APPS, ROOT, workers
 
 TRACER = Path(__file__).with_name("traced")
-ON_THE_WAY = {"MainThread", "intake", "publisher", "process_request_thread"}  # what other threads do, no check waits for
+ON_THE_WAY = {
+    "MainThread",
+    "intake",
+    "publisher",
+    "process_request_thread",
+}  # no check waits for the others
 
 
 class Step(NamedTuple):

@@ -22,7 +22,7 @@ CHANCE = {"random.Random"}  # what a pure module may know of it: the type of an 
 # What connects, opens, starts or reads the clock as soon as it is called.
 DOES_SOMETHING = {
     *("Bus", "Celery", "Intake", "Ledger", "Popen", "Random", "Redis", "Thread", "connect", "create_app", "from_url"),
-    *("load", "load_or_exit", "make_celery", "monotonic", "now", "open", "run", "time", "time_ns"),
+    *("load", "load_or_exit", "SuiteCelery", "monotonic", "now", "open", "run", "time", "time_ns"),
 }
 
 

@@ -40,7 +40,6 @@ def make_app() -> Flask:
         }
     )
     sources = Sources(
-        client=None,
         panel=create_autospec(Panel, instance=True),
         figures=create_autospec(Figures, instance=True),
         journal=create_autospec(Journal, instance=True),

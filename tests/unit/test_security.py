@@ -6,7 +6,8 @@ from flask.testing import FlaskClient
 
 from comun.errors import ConfigurationError
 from comun.settings import Settings
-from monitor.security import is_local, protect
+from monitor.door import door
+from monitor.security import guard, is_local
 from monitor.web import problem
 
 TOKEN = "0123456789abcdef"  # noqa: S105 the tests' own
@@ -17,7 +18,8 @@ def client(token: str = "", allow_public: bool = False) -> FlaskClient:
     app.register_error_handler(Exception, problem)
     for path in ("/status", "/health/live", "/api/state", "/badge/availability.svg"):
         app.add_url_rule(path, path, lambda: "ok")
-    protect(app, token=token, allow_public=allow_public, hosts=("0.0.0.0", "Monitor.ejemplo.org"))  # noqa: S104
+    refusal = guard(token=token, allow_public=allow_public, hosts=("0.0.0.0", "Monitor.ejemplo.org"))  # noqa: S104
+    app.wsgi_app = door(app.wsgi_app, refusal=refusal, accept=lambda: "", beat=lambda: None)
     return app.test_client()
 
 

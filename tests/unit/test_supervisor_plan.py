@@ -26,14 +26,14 @@ def option(specs: list[ChildSpec], name: str, flag: str) -> str:
 
 def test_the_suite_is_a_broker_four_workers_and_the_api() -> None:
     specs = make_plan()
-    assert [spec.name for spec in specs] == ["broker", "logs", "monitor", "platform", "callcenter", "api"]
+    assert [spec.name for spec in specs] == ["broker", "platform", "callcenter", "monitor", "logs", "api"]
     assert [spec.name for spec in specs if spec.stage == BROKER] == ["broker"]
     assert {spec.queue for spec in specs if spec.queue} == set(QUEUES)
 
 
 def test_everything_ends_api_first_and_broker_last() -> None:
     order = ending_order({spec.name: spec.stage for spec in make_plan()})
-    assert order == [["api"], ["monitor", "platform", "callcenter"], ["logs"], ["broker"]]
+    assert order == [["api"], ["platform", "callcenter", "monitor"], ["logs"], ["broker"]]
 
 
 def test_no_broker_is_started_when_one_runs_already() -> None:

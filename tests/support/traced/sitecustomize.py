@@ -1,4 +1,4 @@
-"""Put on PYTHONPATH, it has a process write down each function of the project that it enters (see tests/support/tour.py)."""
+"""On PYTHONPATH, it has a process write down each function of the project that it enters (tests/support/tour.py)."""
 
 import json
 import os
