@@ -117,7 +117,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
                 raise ConfigurationError(f"--out {out}: no es una carpeta") from None
             number += 1
         except OSError as exc:
-            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({exc.strerror})") from exc
+            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({files.reason(exc)})") from exc
     if is_run:
         _point_at(run)
     return run
