@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from comun import files
 from experimento.exits import Exit
 from experimento.judgement import report, run_folder
 from experimento.workload import options, records
@@ -43,10 +42,7 @@ def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> E
     """
     folder = records.find_folder(run)
     wanted = options.requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
-    try:
-        summary = judge(folder, wanted)
-    except OSError as exc:
-        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({files.reason(exc)})") from exc
+    summary = judge(folder, wanted)
     text = report.render(summary, form)
     if out is None:
         click.echo(text, nl=False)
