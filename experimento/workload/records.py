@@ -142,7 +142,7 @@ def find_folder(path: Path) -> Path:
     """Return the run's folder, following a `latest` that is a file. Raises UnreadableRun."""
     if path.name == "latest" and (path.is_symlink() or path.is_file()):
         name = str(path.readlink()) if path.is_symlink() else read_text(path).strip()
-        if Path(name).name != name:
+        if name in ("", "..") or Path(name).name != name:
             raise UnreadableRun(f"{path}: no señala ninguna carpeta que esté a su lado")
         path = path.parent / name
     if not path.is_dir():
