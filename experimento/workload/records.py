@@ -10,10 +10,15 @@ from typing import Any, NamedTuple, Self, TextIO, TypeVar
 
 from comun import files
 from comun.errors import ConfigurationError, SuiteError
+from comun.text import clean
 
 T = TypeVar("T")
 
-NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)  # what a run may be called
+NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)  # what a run may be called: no path, no tag, no hidden folder
+NAME_RULE = (
+    "un nombre tiene de 1 a 64 letras sin tilde ni eñe, cifras, puntos, guiones o guiones bajos, y no empieza por "
+    "punto ni guion"
+)
 RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
@@ -108,9 +113,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
     Raises ConfigurationError if `out` cannot hold it, or the name could be a path or a tag.
     """
     if not NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{name[:64]!r}: un nombre tiene de 1 a 64 letras, cifras, puntos, guiones o guiones bajos"
-        )
+        raise ConfigurationError(f"«{clean(name, 64)}»: {NAME_RULE}")
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     number = 1
     while True:
