@@ -2,8 +2,7 @@
 
     python benchmarks/simulate_verdicts.py [NAME of a table …]
 
-All of them take about ten minutes on one core. The test suite runs the same functions with
-fewer repetitions.
+All of them take about ten minutes on one core. The test suite runs the same functions with fewer repetitions.
 """
 
 import sys
@@ -109,8 +108,11 @@ def repeated(failed: Rows, tries: int, target: float = TARGET) -> float:
     return float(np.reshape(verdicts, (-1, tries)).any(axis=1).mean())
 
 
-def settled(failed: Rows, first: int, target: float = TARGET) -> tuple[float, float]:
-    """Return how often following the advice of an inconclusive start settles it, and the mean number advised."""
+def settled(failed: Rows, first: int, target: float = TARGET) -> tuple[float, float, int]:
+    """Return how often following the advice of an inconclusive start settles it, and the mean number advised.
+
+    The last figure is how many rows have such a start: what the first one rests on.
+    """
     found, advised = [], []
     for row in failed:
         seen = estimate(~row[:first])
@@ -123,7 +125,7 @@ def settled(failed: Rows, first: int, target: float = TARGET) -> tuple[float, fl
         advised.append(more)
         whole = estimate(~row[: first + more])
         found.append(compare_with_target(whole.interval, target) is not Verdict.INCONCLUSIVE)
-    return float(np.mean(found)), float(np.mean(advised))
+    return float(np.mean(found)), float(np.mean(advised)), len(found)
 
 
 def coverage(rng: np.random.Generator, runs: int, requests: int, memory: float) -> dict[str, tuple[float, float]]:
@@ -255,8 +257,8 @@ def _repeated(rng: np.random.Generator) -> Iterator[tuple[Cell, ...]]:
 
 def _advice(rng: np.random.Generator) -> Iterator[tuple[Cell, ...]]:
     for share in (0.001, 0.003, 0.006, 0.02):
-        share_settled, advised = settled(independent(rng, 300, 50_000, share), 300)
-        yield f"{1 - share:.2%}", (share_settled, 300), f"{advised:,.0f}"
+        share_settled, advised, cases = settled(independent(rng, 300, 50_000, share), 300)
+        yield f"{1 - share:.2%}", (share_settled, cases), f"{advised:,.0f}"
 
 
 Table = tuple[str, str, Callable[[np.random.Generator], Iterator[tuple[Cell, ...]]]]

@@ -12,7 +12,7 @@ class ConfigurationError(SuiteError):
 
 
 class AccessDenied(SuiteError):
-    """Raised when a service answers 401 or 403: what it would have done with the request is not known."""
+    """Raised when a service answers nothing but 401 or 403: what it would have done with a request is not known."""
 
 
 class MalformedMessage(SuiteError):

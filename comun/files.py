@@ -10,6 +10,13 @@ OWN_FILE, OWN_DIRECTORY = 0o600, 0o700  # permissions of what is made
 _OTHERS, _GROUP = 0o002, 0o020  # who may write
 _NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # follow a link, or wait for a FIFO's other end
 _IN_WORDS = {
+    errno.EACCES: "permiso denegado",
+    errno.EEXIST: "no es un directorio",  # a directory is made unless there is one
+    errno.ENAMETOOLONG: "el nombre es demasiado largo",
+    errno.ENOENT: "no existe",
+    errno.ENOSPC: "disco lleno",
+    errno.ENOTDIR: "no es un directorio",
+    errno.EROFS: "sistema de archivos de solo lectura",
     errno.ELOOP: "es un enlace, y los enlaces no se siguen",
     errno.EISDIR: "es un directorio y debería ser un archivo",
     errno.ENXIO: "no es un archivo normal",  # a socket, or a FIFO that nobody reads
@@ -81,7 +88,13 @@ def check_directory(path: Path, *, shared: bool = False) -> None:
 
 def in_words(exc: OSError) -> str:
     """Say of which file an error is, and what is wrong with it."""
-    return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror or str(exc)
+    path = exc.filename2 or exc.filename  # the second: what was to be replaced
+    return f"{path}: {reason(exc)}" if path else reason(exc)
+
+
+def reason(exc: OSError) -> str:
+    """Say what is wrong where it is clear which file is meant."""
+    return _IN_WORDS.get(exc.errno or 0) or exc.strerror or str(exc)
 
 
 def _opener(path: str, flags: int) -> int:
@@ -90,7 +103,7 @@ def _opener(path: str, flags: int) -> int:
     try:
         descriptor = os.open(path, flags | _NEVER, OWN_FILE)
     except OSError as exc:
-        raise OSError(exc.errno, _IN_WORDS.get(exc.errno or 0, exc.strerror), str(path)) from exc
+        raise OSError(exc.errno, reason(exc), str(path)) from exc
     try:
         _refuse_unless_regular(Path(path), os.fstat(descriptor))
     except OSError:

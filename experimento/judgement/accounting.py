@@ -8,7 +8,7 @@ from experimento.judgement.run_folder import Run
 from experimento.workload.latency import PERCENTILES
 from experimento.workload.records import Outcome
 
-ENDS = ("available", "unavailable", "unanswered", "in_flight", "lost_checks")  # an accepted check has exactly one
+ENDS = ("available", "unavailable", "unanswered", "in_flight", "lost_checks", "cut")  # an accepted check has just one
 FINDINGS = ("lost", "duplicated", "unexpected", "altered")  # disagreements between the witnesses
 
 _SAMPLES = 20  # of each kind in a summary
@@ -34,7 +34,7 @@ def account_for_checks(run: Run) -> dict[str, Any] | None:
     counts = {name: int(found.get(name) or 0) for name in ENDS}
     accepted = int(found.get("accepted") or 0)
     findings = {name: _findings(run, found.get(name) or {}) for name in FINDINGS}
-    balanced = accepted == sum(counts.values()) + int(found.get("cut") or 0)
+    balanced = accepted == sum(counts.values())
     clean = balanced and not any(finding["count"] for finding in findings.values())
     return {"accepted": accepted, **counts, **findings, "balanced": balanced, "clean": clean}
 

@@ -38,14 +38,12 @@ def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> E
       python -m experimento report runs/latest --format junit --out junit.xml
       python -m experimento report runs/latest --format markdown >> "$GITHUB_STEP_SUMMARY"
 
-    Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente y 3 si la contabilidad no cuadra.
+    Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente, 3 si la contabilidad no cuadra y 77 si el
+    servicio no dejó entrar a nadie.
     """
     folder = records.find_folder(run)
     wanted = options.requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
-    try:
-        summary = judge(folder, wanted)
-    except OSError as exc:
-        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({exc.strerror})") from exc
+    summary = judge(folder, wanted)
     text = report.render(summary, form)
     if out is None:
         click.echo(text, nl=False)

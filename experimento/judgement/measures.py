@@ -46,6 +46,15 @@ def share_of_time(intended: NDArray[np.int64], good: Flags) -> float | None:
     return min(1.0, float(np.average(shares[:-1], weights=np.diff(starts))))
 
 
+def medians_of_answered(measures: Measures) -> dict[str, int]:
+    """Return the median time to reach each hop, of the checks that came back; empty if none is known to have.
+
+    Not for a verdict: overload refuses most requests, and the few others still show where they waited.
+    """
+    known = {hop: times[~np.isnan(times)] for hop, times in measures.stages.items() if hop in HOPS}
+    return {hop: int(np.median(times)) for hop, times in known.items() if len(times)}
+
+
 def measure(run: Run, deadline: float = DEADLINE) -> Measures:
     """Join records and trails by id; `deadline` is seconds from the intended time to the answer."""
     rows = sorted(run.records, key=lambda record: record.intended)

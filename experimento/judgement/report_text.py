@@ -108,7 +108,8 @@ def _accounting_lines(summary: Summary) -> list[str]:
     lines = [f"Peticiones: {count(requests['intended'])} = {' + '.join(parts)}"]
     if accounting is None:
         return [*lines, "Consultas: la ejecución no se pudo conciliar"]
-    ends = " + ".join(f"{END_TITLES[name]} {count(accounting[name])}" for name in ENDS)
+    shown = (name for name in ENDS if accounting[name] or name != "cut")  # few ledgers are cut: as `verify` does
+    ends = " + ".join(f"{END_TITLES[name]} {count(accounting[name])}" for name in shown)
     lines.append(f"Consultas aceptadas: {count(accounting['accepted'])} = {ends}")
     found = [f"{FINDING_TITLES[name].lower()} {count(accounting[name]['count'])}" for name in FINDINGS]
     return [*lines, f"Conciliación: {', '.join(found)}"]

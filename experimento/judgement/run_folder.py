@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from comun import files
 from comun.errors import SuiteError
 from experimento.workload import records, trails
 from experimento.workload.records import Record
@@ -46,4 +47,4 @@ def write_report(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({exc.strerror})") from exc
+        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({files.reason(exc)})") from exc

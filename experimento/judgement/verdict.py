@@ -101,12 +101,11 @@ def estimate(succeeded: Flags) -> Estimate:
 def judge(succeeded: Flags, target: float, *, strict: bool = False) -> Judgement:
     """Judge a share: MET if the lower bound reaches the target, NOT MET if the upper one stays below it.
 
-    Without an interval neither, unless nothing at all succeeded: there nothing is left that could depend on anything.
+    Without an interval neither, even if nothing at all succeeded: a few failures may be one event.
     `strict`: the share has to exceed the target, not only to reach it.
     """
     found = estimate(succeeded)
-    bounds = found.interval if found.good else exact(0, found.total)
-    verdict = compare_with_target(bounds, target, strict=strict)
+    verdict = compare_with_target(found.interval, target, strict=strict)
     more = groups = None
     if verdict is Verdict.INCONCLUSIVE:
         more = more_requests(found.good, found.total, target, found.effect)

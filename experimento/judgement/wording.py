@@ -42,6 +42,7 @@ END_TITLES = {
     "unanswered": Status.UNANSWERED.text,
     "in_flight": Status.IN_FLIGHT.text,
     "lost_checks": "Sin rastro",
+    "cut": "Recortadas del libro de registro",
 }
 FINDING_TITLES = {
     "lost": "Perdido",

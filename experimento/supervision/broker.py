@@ -75,20 +75,24 @@ def prepare(var_dir: Path, port: int = 0, *, fsync: str = "no") -> Broker:
 
     The password is remembered, so that clients find the broker again after a restart. With `port` it listens on
     loopback too. `fsync`: see decision 0010.
-    Raises SuiteError when no server is installed, `port` is taken or there is no place for the socket.
+    Raises SuiteError when no server is installed, `port` is taken, there is no place for the socket or something else
+    stands where a file or directory goes.
     """
     binary = find_binary()
-    if port and not port_is_free(port):
-        raise SuiteError(
-            f"El puerto {port} ya está ocupado: quizá ya hay un broker. Sirve cualquier otro que esté libre."
-        )
     data = var_dir / "broker"
-    _make_private(data)
-    broker = Broker(binary, var_dir / "broker.conf", _socket(data), _password(var_dir / "broker.json"), port)
-    text = CONFIGURATION.format(
-        socket=_quoted(broker.socket), port=port, password=broker.password, directory=_quoted(data), fsync=fsync
-    )
-    files.replace(broker.configuration, text)
+    try:
+        if port and not port_is_free(port):
+            raise SuiteError(
+                f"El puerto {port} ya está ocupado: quizá ya hay un broker. Sirve cualquier otro que esté libre."
+            )
+        _make_private(data)
+        broker = Broker(binary, var_dir / "broker.conf", _socket(data), _password(var_dir / "broker.json"), port)
+        text = CONFIGURATION.format(
+            socket=_quoted(broker.socket), port=port, password=broker.password, directory=_quoted(data), fsync=fsync
+        )
+        files.replace(broker.configuration, text)
+    except OSError as exc:
+        raise SuiteError(f"No se puede preparar el broker: {files.in_words(exc)}.") from exc
     return broker
 
 
@@ -151,7 +155,7 @@ def _socket(data: Path) -> Path:
 def _make_private(directory: Path) -> None:
     """Make a directory that only this user can enter; one that is there has to be the user's own.
 
-    Raises SuiteError: under the temporary files anybody could have made it first.
+    Raises SuiteError, since under the temporary files anybody could have made it first, and OSError.
     """
     directory.mkdir(mode=files.OWN_DIRECTORY, exist_ok=True)
     found = directory.lstat()

@@ -19,6 +19,7 @@ from experimento.workload.records import Outcome, Record
 from experimento.workload.target import is_denied
 
 Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
+_KNOCKS = 5  # requests after which a door that opened for none of them is taken to be shut
 STOPPING = "terminan las que están en curso (Ctrl-C otra vez: abandonar)"
 
 
@@ -64,7 +65,8 @@ def attack(
             if test is not None and not decided:
                 ended = ((record.intended, record.outcome is Outcome.ACCEPTED) for record in new)
                 decided = test.update(ended, generator.ended_before()) is not None
-            if interrupt.asked or decided or any(map(is_denied, new)):
+            shut = len(made) >= _KNOCKS and is_denied(made[:_KNOCKS])
+            if interrupt.asked or decided or shut:
                 generator.stop()
             bar.update(live.made, STOPPING if interrupt.asked else live.text())
 

@@ -24,7 +24,7 @@ class Probe:
     met: bool  # the requirements are proven, not merely not refuted
     generator_limited: bool = False  # the load was not really put on
     decided: bool = True  # False: the run was inconclusive
-    hops: Mapping[str, int] = field(default_factory=dict)  # hop → median microseconds to reach it
+    hops: Mapping[str, int] = field(default_factory=dict)  # hop → median microseconds to reach it, where one did
 
 
 @dataclass(frozen=True, slots=True)

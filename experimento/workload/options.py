@@ -12,7 +12,7 @@ from comun.settings import Settings
 from experimento.judgement.requirements import Kind, Requirement, parse
 from experimento.supervision import running
 from experimento.workload.client import status_url
-from experimento.workload.records import RUNS
+from experimento.workload.records import NAME, NAME_RULE, RUNS
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0}
 _NUMBER = r"\s*([0-9]+(?:[.,][0-9]+)?)\s*"
@@ -60,8 +60,8 @@ class Name(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name, or fail with what is allowed."""
-        if not re.fullmatch(r"[\w][\w.-]{0,63}", str(value)):
-            self.fail(f"«{value}» debe tener de 1 a 64 letras, cifras, puntos o guiones.")
+        if not NAME.fullmatch(str(value)):
+            self.fail(f"«{value}»: {NAME_RULE}.")
         return str(value)
 
 

@@ -11,9 +11,11 @@ from rich.table import Table
 
 from comun import files
 from experimento.exits import Exit
+from experimento.judgement import run_folder
+from experimento.judgement.measures import measure, medians_of_answered
 from experimento.judgement.wording import HEADLINES, STAGE_TITLES, count, duration, percent
 from experimento.workload.capacity import Capacity, Probe
-from experimento.workload.latency import END_TO_END, GET, HOPS
+from experimento.workload.latency import END_TO_END, GET
 from experimento.workload.run import Done, Run
 
 UNITS = {"threads": "hilos a la vez", "rate": "peticiones por segundo"}
@@ -42,8 +44,7 @@ class Prober:
         number = len(self.probes) + 1
         click.echo(f"Prueba {number}: {count(load)} {self._unit}")
         done = self._carry_out(load, f"{number:02}-{load}")
-        latency = done.summary["latency"]
-        hops = {hop: latency[hop]["p50"] for hop in HOPS if latency[hop].get("p50") is not None}
+        hops = medians_of_answered(measure(run_folder.read(done.folder)))
         decided = done.exit in (Exit.MET, Exit.NOT_MET)
         self.done.append(done)
         self.probes.append(Probe(load, done.exit is Exit.MET, done.attack.fared.limited, decided, hops))

@@ -2,16 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TextIO
+from typing import Any, NamedTuple, Self, TextIO, TypeVar
 
 from comun import files
 from comun.errors import ConfigurationError, SuiteError
+from comun.text import clean
 
-NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)  # what a run may be called
+T = TypeVar("T")
+
+NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)  # what a run may be called: no path, no tag, no hidden folder
+NAME_RULE = (
+    "un nombre tiene de 1 a 64 letras sin tilde ni eñe, cifras, puntos, guiones o guiones bajos, y no empieza por "
+    "punto ni guion"
+)
 RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
@@ -84,14 +91,18 @@ def read(run: Path) -> list[Record]:
 
 
 def _read_file(path: Path) -> list[Record]:
+    *lines, _ = read_text(path).split("\n")
+    return read_lines(path, lines, Record.from_line, "un registro")
+
+
+def read_lines(path: Path, lines: Iterable[str], read_one: Callable[[str], T], what: str) -> list[T]:
+    """Read the lines of one of the run's files, each of them `what`. Raises UnreadableRun."""
     found = []
-    for number, line in enumerate(_read_text(path).splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            break
+    for number, line in enumerate(lines, 1):
         try:
-            found.append(Record.from_line(line))
-        except (ValueError, KeyError, TypeError) as exc:
-            raise UnreadableRun(f"{path}, línea {number}: no es un registro ({exc})") from exc
+            found.append(read_one(line))
+        except (ValueError, KeyError, TypeError, RecursionError) as exc:
+            raise UnreadableRun(f"{path}, línea {number}: no es {what} ({exc})") from exc
     return found
 
 
@@ -102,9 +113,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
     Raises ConfigurationError if `out` cannot hold it, or the name could be a path or a tag.
     """
     if not NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{name[:64]!r}: un nombre tiene de 1 a 64 letras, cifras, puntos, guiones o guiones bajos"
-        )
+        raise ConfigurationError(f"«{clean(name, 64)}»: {NAME_RULE}")
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     number = 1
     while True:
@@ -117,7 +126,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
                 raise ConfigurationError(f"--out {out}: no es una carpeta") from None
             number += 1
         except OSError as exc:
-            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({exc.strerror})") from exc
+            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({files.reason(exc)})") from exc
     if is_run:
         _point_at(run)
     return run
@@ -135,8 +144,8 @@ def _point_at(run: Path) -> None:
 def find_folder(path: Path) -> Path:
     """Return the run's folder, following a `latest` that is a file. Raises UnreadableRun."""
     if path.name == "latest" and (path.is_symlink() or path.is_file()):
-        name = str(path.readlink()) if path.is_symlink() else _read_text(path).strip()
-        if Path(name).name != name:
+        name = str(path.readlink()) if path.is_symlink() else read_text(path).strip()
+        if name in ("", "..") or Path(name).name != name:
             raise UnreadableRun(f"{path}: no señala ninguna carpeta que esté a su lado")
         path = path.parent / name
     if not path.is_dir():
@@ -152,11 +161,13 @@ def write_document(path: Path, document: Mapping[str, Any]) -> None:
 def read_document(path: Path) -> dict[str, Any] | None:
     """Read one of the run's files of JSON; None if there is none. Raises UnreadableRun."""
     try:
-        document: dict[str, Any] = json.loads(_read_text(path))
+        document = json.loads(read_text(path))
     except FileNotFoundError:
         return None
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise UnreadableRun(f"{path}: no es JSON ({exc})") from exc
+    if not isinstance(document, dict):
+        raise UnreadableRun(f"{path}: no es un objeto de JSON")
     return document
 
 
@@ -165,10 +176,13 @@ def read_plan(run: Path) -> dict[str, Any]:
     return read_document(run / PLAN) or {}
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read one of the run's files. Raises FileNotFoundError, and UnreadableRun for any other reason."""
     try:
         return files.read_text(path)
     except FileNotFoundError:
         raise
     except OSError as exc:
         raise UnreadableRun(f"No se puede leer {files.in_words(exc)}.") from exc
+    except UnicodeDecodeError as exc:
+        raise UnreadableRun(f"{path}: no es texto en UTF-8") from exc

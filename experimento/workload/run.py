@@ -150,13 +150,18 @@ def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
     """Judge what the folder holds, and write the summary and the report into it.
 
     The usual requirements, if none are given, leave out how many checks were lost where that cannot be known.
+    Raises UnreadableRun, AccessDenied or ReportUnwritable.
     """
     run = run_folder.read(folder)
     target.check_allowed(run.records)
     wanted = requirements or [r for r in usual() if run.reconciled or r.kind is not Kind.COUNT]
     summary = summarize(run, wanted)
-    records.write_document(folder / run_folder.SUMMARY, summary)
-    files.replace(folder / "report.html", report.render(summary, "html"))
+    page = report.render(summary, "html")
+    try:
+        records.write_document(folder / run_folder.SUMMARY, summary)
+        files.replace(folder / "report.html", page)
+    except OSError as exc:
+        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({files.reason(exc)})") from exc
     return summary
 
 

@@ -96,17 +96,21 @@ def token_for(url: str, settings: Settings) -> str:
 
 
 def check_allowed(made: Iterable[Record]) -> None:
-    """Raise AccessDenied if the service let a request not in: nothing can be judged then."""
-    if any(is_denied(record) for record in made):
+    """Raise AccessDenied if the service let nobody in: nothing can be judged then."""
+    if is_denied(made):
         raise AccessDenied(
             "El monitor no deja entrar (401 o 403): no se emite veredicto. "
             "MONITOR_TOKEN debe ser el suyo, y solo se envía a la dirección de la propia suite."
         )
 
 
-def is_denied(record: Record) -> bool:
-    """Tell whether the service asked for a token, or did not take the one it was given."""
-    return record.code in (401, 403)
+def is_denied(made: Iterable[Record]) -> bool:
+    """Tell whether every answer asked for a token, or did not take the one it was given.
+
+    Among others, a 401 or 403 is a request that failed: an application may refuse one now and then.
+    """
+    codes = {record.code for record in made if record.code is not None}
+    return bool(codes) and codes <= {401, 403}
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from comun import files
 from comun.errors import SuiteError
 from comun.ids import from_bytes, requested_at, to_bytes
+from experimento.workload import records
+from experimento.workload.latency import HOPS
 
 LEDGER = "ledger.sqlite3"
 TRAILS = "trails.jsonl"
@@ -78,9 +80,18 @@ def write(run: Path, trails: Mapping[str, Trail]) -> None:
 
 
 def read(run: Path) -> dict[str, Trail]:
-    """Read them back; a run that was not reconciled has none."""
+    """Read them back; a run that was not reconciled has none. Raises UnreadableRun."""
+    path = run / TRAILS
     try:
-        lines = [json.loads(line) for line in files.read_text(run / TRAILS).splitlines()]
+        lines = records.read_text(path).splitlines()
     except FileNotFoundError:
         return {}
-    return {line["id"]: Trail(line["status"], tuple(line["trail"])) for line in lines}
+    return dict(records.read_lines(path, lines, _from_line, "un recorrido"))
+
+
+def _from_line(line: str) -> tuple[str, Trail]:
+    fields = json.loads(line)
+    times = tuple(fields["trail"])
+    if len(times) != len(HOPS):
+        raise ValueError(f"{len(times)} de {len(HOPS)} saltos")
+    return fields["id"], Trail(fields["status"], times)

@@ -182,6 +182,16 @@ def test_a_directory_that_somebody_else_made_first_is_refused(
         prepare(var_dir)
 
 
+@pytest.mark.parametrize("name", ["broker", "broker.conf", "broker.json"])
+def test_what_stands_in_the_place_of_a_file_or_directory_is_named(tmp_path: Path, name: str) -> None:
+    place = tmp_path / name
+    place.touch() if name == "broker" else place.mkdir()
+    with pytest.raises(SuiteError) as caught:
+        prepare(tmp_path)
+    what = "no es un directorio" if name == "broker" else "es un directorio y debería ser un archivo"
+    assert str(caught.value) == f"No se puede preparar el broker: {place}: {what}."
+
+
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

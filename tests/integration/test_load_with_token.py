@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_a_service_that_lets_nobody_in_ends_the_load_at_once(own: pytest.MonkeyP
     with serving(f"error:{code}") as server:
         assert order(cli_load.command, ["--url", server.url, "--threads", "2", "--requests", "1000"]) == Exit.DENIED
     assert server.served < 2_000
+
+
+@pytest.mark.parametrize("when", [lambda n: n % 50 == 0, lambda n: n == 399])
+@pytest.mark.parametrize("code", ["401", "403"])
+def test_a_service_that_refuses_somebody_now_and_then_is_judged(
+    own: pytest.MonkeyPatch, code: str, when: Callable[[int], bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--threads", "4", "--requests", "100", "--pause", "0", "--require", "service>=90%"]
+    with serving(lambda n: f"error:{code}" if when(n) else "ok") as server:
+        assert order(cli_load.command, ["--url", server.url, *words]) == Exit.MET
+    assert server.served == 400
+    assert f"{code}: fallo de prueba" in (Path("runs") / "latest" / "summary.json").read_text(encoding="utf-8")
+    assert "no deja entrar" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("own_address", "code"), [(True, Exit.MET), (False, Exit.DENIED)])

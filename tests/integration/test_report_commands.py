@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from comun.errors import ConfigurationError
 from experimento.exits import Exit
 from experimento.judgement import cli_compare, cli_report, run_folder
 from experimento.judgement.run_folder import ReportUnwritable
-from experimento.workload import records
+from experimento.workload import records, trails
 from experimento.workload.records import UnreadableRun
 from tests.helpers_run import make_run, write_run
 
@@ -88,6 +89,39 @@ def test_a_wrong_requirement_folder_or_file_is_named(folder: Path, tmp_path: Pat
         report(tmp_path / "nada")
     with pytest.raises(ReportUnwritable, match="no se puede escribir"):
         report(folder, "--out", tmp_path / "no" / "existe.txt")
+
+
+@pytest.mark.parametrize("name", [records.PLAN, run_folder.RECONCILIATION, trails.TRAILS, records.RECORDS])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text("[1]\n"),
+        lambda path: path.write_text('{"id": ' + "[" * 100_000 + "\n"),
+        lambda path: path.write_bytes(b'{"id": "\xff"}\n'),
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: path.rename(path.with_name("theirs")).with_name(path.name).symlink_to("theirs"),
+    ],
+    ids=["no object", "bottomless", "no UTF-8", "a directory", "a link"],
+)
+def test_a_damaged_file_of_a_run_is_named(folder: Path, name: str, damage: Callable[[Path], object]) -> None:
+    damage(folder / name)
+    for command in (report, lambda run: compare(run, run)):
+        with pytest.raises(UnreadableRun, match=f"{name}(: (no es|es un)|, línea 1: no es)"):
+            command(folder)
+
+
+@pytest.mark.parametrize("line", ['{"id": "0190b6c0-0000-', '{"id": "x", "status": 1, "trail": [1, 2]}'])
+def test_a_trail_that_is_not_whole_is_named(folder: Path, line: str) -> None:
+    with (folder / trails.TRAILS).open("a") as file:
+        file.write(line)
+    with pytest.raises(UnreadableRun, match=r"trails\.jsonl, línea 501: no es un recorrido"):
+        report(folder)
+
+
+def test_a_summary_that_cannot_be_written_is_said_to(folder: Path) -> None:
+    (folder / run_folder.SUMMARY).mkdir()
+    with pytest.raises(ReportUnwritable, match="no se puede escribir en ella"):
+        report(folder)
 
 
 def test_several_runs_a_side_or_two_folders_of_them_are_compared(tmp_path: Path) -> None:

@@ -1,6 +1,16 @@
-"""The search for a capacity, for each of three thousand limits."""
+"""The search for a capacity, for each of three thousand limits, and what its probes see of where it is."""
 
-from experimento.workload.capacity import MAX_PROBES, search
+from pathlib import Path
+from typing import Any
+
+from experimento.judgement.requirements import parse
+from experimento.judgement.summary import summarize
+from experimento.workload.attack import Attack
+from experimento.workload.capacity import MAX_PROBES, Capacity, search
+from experimento.workload.load import Fared
+from experimento.workload.probing import Prober
+from experimento.workload.run import Done
+from tests.helpers_run import make_run, write_run
 from tests.unit.test_capacity import limited_at
 
 
@@ -12,3 +22,25 @@ def test_every_limit_up_to_three_thousand_is_found() -> None:
         assert found.proven <= limit < found.refuted
         assert found.refuted - found.proven == 1 or found.refuted <= found.proven * 1.05
         assert len(found.probes) <= MAX_PROBES
+
+
+class Refusing:
+    """A run of a service that, put under load, refuses three requests of four and takes its time with the others."""
+
+    def __init__(self, load: int) -> None:
+        self._load = load
+
+    def carry_out(self, folder: Path) -> Done:
+        folder.rmdir()
+        run = make_run(400, fails=lambda number: self._load > 10 and number % 4 > 0, slowness=self._load / 10)
+        fared = Fared(1.0, 0.1, 0, 0, 1, busy=False, tardy=False)
+        attack = Attack(run.records, fared, 0, 1, interrupted=False, decided=False)
+        return Done(write_run(run, folder), attack, summarize(run, [parse("service>=99%")]))
+
+
+def test_the_hop_that_saturates_is_named_though_most_requests_are_refused(tmp_path: Path) -> None:
+    make: Any = Refusing
+    prober = Prober(make, tmp_path, "hilos")
+    found = Capacity((prober(10), prober(40)))
+    assert (found.proven, found.refuted) == (10, 40)
+    assert found.saturated_hop == "relayed"

@@ -175,6 +175,17 @@ def test_the_csv_has_a_figure_a_row() -> None:
     assert figures["findings", "", "lost"] == "0"
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "csv"])
+def test_checks_that_the_ledger_no_longer_holds_are_part_of_the_account(form: str) -> None:
+    run = make_run(1000)
+    found = reconcile(dict(run.trails))
+    aged = summary(replace(run, reconciliation={**found, "available": found["available"] - 7, "cut": 7}))
+    assert (aged["accounting"]["cut"], aged["accounting"]["clean"]) == (7, True)
+    words = re.sub("<[^>]*>", " ", render(aged, form))
+    assert re.search(r"checks,,cut,7" if form == "csv" else r"Recortadas del libro de registro +7\b", words)
+    assert form in ("html", "csv") or "Recortadas" not in render(summary_of("met"), form)
+
+
 @pytest.mark.parametrize("name", ["=1+1", "\t=1+1", "\r@x", " +1"])
 def test_no_cell_of_the_csv_is_a_formula(name: str) -> None:
     hostile = replace(make_run(100), name=name)

@@ -173,6 +173,12 @@ def test_the_advice_settles_four_in_five(rng: np.random.Generator) -> None:
     assert settled(independent(rng, 60, 50_000, 0.006), 300)[0] >= 0.7  # 87 %
 
 
+def test_only_a_start_that_is_inconclusive_counts_as_a_case_of_the_advice() -> None:
+    failed = np.zeros((3, 5_000), bool)
+    failed[0, :300:2] = failed[1, 100] = True  # half of the first start fails: not met, and nothing is advised
+    assert settled(failed, 300)[2] == 2
+
+
 @pytest.mark.parametrize("memory", [0.95, 0.99])
 def test_two_single_runs_with_a_long_memory_hardly_ever_differ(rng: np.random.Generator, memory: float) -> None:
     assert seen(rng, 30, 1, memory=memory) <= 5 / 30  # at 5 %, six or more of 30 have a chance of 0.3 %

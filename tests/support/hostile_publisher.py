@@ -168,10 +168,7 @@ def _body(task: str, rng: random.Random) -> bytes:
         *([args, named, 5], [args, named, "x"], [args, named, [1]], {"args": args, "kwargs": named, "task": task}),
         *([args, named, options | {name: [{"task": task}]}] for name in ("callbacks", "errbacks", "chain")),
         *([args, named, options | {"chord": {"task": task}}], [args, named, {"hostname": "x"}]),
-        *(
-            [[nested(700)], named, options],
-            [args, {"x": nested(20)}, options],
-        ),  # JSON reads them
+        *([[nested(700)], named, options], [args, {"x": nested(20)}, options]),  # deep, though JSON reads them
     ]
     return packed({**spoilt, "body": rng.choice(shapes)})
 

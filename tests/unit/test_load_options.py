@@ -1,10 +1,16 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
 import click
 import pytest
 
+from comun.errors import ConfigurationError
 from experimento.__main__ import run
 from experimento.exits import Exit
-from experimento.workload import cli_load, options
+from experimento.workload import cli_load, options, records
 from experimento.workload.options import Name, Rate, Seconds
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -31,10 +37,13 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         Rate().convert(text, None, None)
 
 
-@pytest.mark.parametrize("text", ["", "..", "../otra", "a/b", ".oculta", "con espacio", "x" * 65])
-def test_a_name_cannot_lead_out_of_the_folder(text: str) -> None:
-    with pytest.raises(click.UsageError):
+@pytest.mark.parametrize("text", ["", "..", "../otra", "a/b", ".oculta", "-x", "con espacio", "sesión", "x" * 65])
+def test_what_is_no_name_is_refused_as_the_folder_would_be(tmp_path: Path, text: str) -> None:
+    rule = "un nombre tiene de 1 a 64 letras sin tilde ni eñe"
+    with pytest.raises(click.UsageError, match=rule):
         Name().convert(text, None, None)
+    with pytest.raises(ConfigurationError, match=rule):
+        records.make_folder(tmp_path, text, NOW)
 
 
 def test_stopping_early_needs_a_requirement_on_the_service() -> None:

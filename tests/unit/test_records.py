@@ -110,6 +110,13 @@ def test_what_is_no_file_is_not_read_as_a_runs(tmp_path: Path, make: Callable[[P
         records.read_plan(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../runs"])
+def test_latest_never_stands_for_the_folder_it_is_in_or_one_above(tmp_path: Path, name: str) -> None:
+    (tmp_path / "latest").write_text(f"{name}\n")
+    with pytest.raises(UnreadableRun, match="no señala ninguna carpeta que esté a su lado"):
+        records.find_folder(tmp_path / "latest")
+
+
 @pytest.mark.parametrize("is_link", [True, False])
 def test_latest_points_at_its_neighbours_only(tmp_path: Path, is_link: bool) -> None:
     out = tmp_path / "runs"
