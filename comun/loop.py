@@ -11,7 +11,6 @@ from comun.errors import SuiteError
 
 log = logging.getLogger(__name__)
 REPEATED = 3  # failures in a row from which a loop is said to be in trouble
-LONGEST_REST = 2.0  # seconds a loop rests at the most after a failure, on top of its pause
 
 _troubles: dict[str, str] = {}  # loop → class of the error that keeps coming back
 
@@ -19,13 +18,22 @@ _troubles: dict[str, str] = {}  # loop → class of the error that keeps coming 
 class Loop:
     """Does `action`, pauses, and does it again for as long as the process lives, whatever `action` raises.
 
-    `pause` is called before each turn and returns the seconds until it, None for not before `wake`.
+    `pause` is called before each turn and returns the seconds until it, None for not before `wake`. After failures
+    in a row it rests on top of that, `longest_rest` seconds at the most.
     """
 
-    def __init__(self, name: str, action: Callable[[], object], pause: Callable[[], float | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        action: Callable[[], object],
+        pause: Callable[[], float | None],
+        *,
+        longest_rest: float = 2.0,
+    ) -> None:
         self._name = name
         self._action = action
         self._pause = pause
+        self._longest_rest = longest_rest
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -63,7 +71,7 @@ class Loop:
             except BaseException as exc:  # noqa: BLE001 this is the edge: what passes here ends the loop for ever
                 with suppress(BaseException):
                     self._failed(exc)
-                _rest(min(LONGEST_REST, 0.1 * self._failures))
+                _rest(min(self._longest_rest, 0.1 * self._failures))
             else:
                 self._failures = 0
                 _troubles.pop(self._name, None)

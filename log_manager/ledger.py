@@ -124,8 +124,8 @@ class Ledger:
             now_in = self._generations[LOGS], self._generations[ANSWERS]
             db.executemany(UPSERT, [(*_parameters(row, numbers.get(row.id)), *now_in) for row in news.rows])
             self._append(db, files, LOGS, event_lines(news.events))
-            if news.events:
-                self._note_zone(db, news.events[0][0] // 1_000_000)
+            for at, *_ in news.events[:1] + news.events[-1:]:  # the clocks may have changed in between
+                self._note_zone(db, at // 1_000_000)
             self._append(db, files, ANSWERS, answer_lines(news.answers))
         return len(news.events)
 

@@ -100,9 +100,12 @@ def _cut_note(cut: Cut) -> str:
 
 
 def _zone(db: sqlite3.Connection) -> tuple[Callable[[Integers], Integers], str]:
-    """Return how instants became the times in `logs.txt`, and what to say if that is not this process's zone."""
+    """Return how instants became the times in `logs.txt`, and what to say if that is not this process's zone.
+
+    What was recorded always counts: a zone that agrees on the days of the rows need not agree in between.
+    """
     zones = db.execute("SELECT since, utc_offset FROM zones ORDER BY since").fetchall()
-    if all(time.localtime(since).tm_gmtoff == offset for since, offset in zones):
+    if not zones:
         return wall_times, ""
     starts = [since for since, _ in zones]
 
@@ -110,9 +113,11 @@ def _zone(db: sqlite3.Connection) -> tuple[Callable[[Integers], Integers], str]:
         _, offset = zones[max(bisect.bisect_right(starts, second) - 1, 0)]
         return time.gmtime(second + offset)
 
+    walls = partial(wall_times, localtime=there)
+    if all(time.localtime(since).tm_gmtoff == offset for since, offset in zones):
+        return walls, ""
     hours = ", ".join(dict.fromkeys(f"UTC{offset / 3600:+g}" for _, offset in zones))
-    note = f"logs.txt se escribió con otra hora local que la de aquí ({hours}) y se compara con aquella."
-    return partial(wall_times, localtime=there), note
+    return walls, f"logs.txt se escribió con otra hora local que la de aquí ({hours}) y se compara con aquella."
 
 
 def _rows(db: sqlite3.Connection, version: int) -> Rows:

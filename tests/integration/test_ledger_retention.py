@@ -200,3 +200,30 @@ def test_a_log_manager_that_moved_writes_on_and_verify_agrees_with_either(
     found = stand.verify()
     assert found.clean, found.findings
     assert "UTC-5, UTC+5.5" in found.notes[0]
+
+
+LONDON = "GMT0BST,M3.5.0/1,M10.5.0"
+
+
+@pytest.mark.parametrize(("here", "there"), [("UTC0", LONDON), (LONDON, "UTC0")])
+def test_zones_that_agree_for_half_of_the_year_invent_no_lost_lines(
+    stand: Stand, zone: pytest.MonkeyPatch, here: str, there: str
+) -> None:
+    day = 86_400_000  # numbers of checks
+    move(zone, here)
+    for number in (90 * day, 300 * day, 450 * day, 650 * day):  # winter, summer, winter, summer
+        receive(stand.ledger, number)
+    move(zone, there)
+    found = stand.verify()
+    assert found.clean, found.findings
+
+
+def test_a_batch_during_which_the_clocks_change_is_compared_with_both_hours(
+    stand: Stand, zone: pytest.MonkeyPatch
+) -> None:
+    move(zone, LONDON)
+    change = 2_890_000_000  # the check asked for at 2026-10-25 01:00 UTC
+    receive(stand.ledger, change - 1, change)
+    found = stand.verify()
+    assert found.clean, found.findings
+    assert found.notes == ()

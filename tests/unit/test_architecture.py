@@ -57,7 +57,10 @@ def read(path: Path) -> Module:
     return Module(path, tree, list(ast.walk(tree)))
 
 
-MODULES = [read(path) for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    """A hundred thousand nodes, let go after these tests: every collection of garbage visits them."""
+    return [read(path) for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
 
 
 def calls_at_import(tree: ast.Module) -> Iterator[str]:
@@ -75,38 +78,38 @@ def calls_at_import(tree: ast.Module) -> Iterator[str]:
             waiting += ast.iter_child_nodes(node)
 
 
-def strangers(importer: str, *allowed: str) -> list[str]:
+def strangers(modules: list[Module], importer: str, *allowed: str) -> list[str]:
     """Imports between the project's packages that are not among the allowed ones."""
     return [
         f"{module} imports {name}"
-        for module in MODULES
+        for module in modules
         if module.package == importer
         for name in module.imports()
         if name.split(".")[0] in {*PACKAGES, "tests", "benchmarks"} - {importer, *allowed}
     ]
 
 
-def test_there_are_modules_to_look_at() -> None:
-    assert {module.package for module in MODULES} == set(PACKAGES)
+def test_there_are_modules_to_look_at(modules: list[Module]) -> None:
+    assert {module.package for module in modules} == set(PACKAGES)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_imports_no_other_role(role: str) -> None:
-    assert strangers(role, "comun") == []
+def test_a_role_imports_no_other_role(modules: list[Module], role: str) -> None:
+    assert strangers(modules, role, "comun") == []
 
 
-def test_the_kernel_imports_nothing_of_the_project() -> None:
-    assert strangers("comun") == []
+def test_the_kernel_imports_nothing_of_the_project(modules: list[Module]) -> None:
+    assert strangers(modules, "comun") == []
 
 
-def test_the_experiment_imports_the_kernel_only() -> None:
-    assert strangers("experimento", "comun") == []
+def test_the_experiment_imports_the_kernel_only(modules: list[Module]) -> None:
+    assert strangers(modules, "experimento", "comun") == []
 
 
-def test_the_environment_is_read_in_one_place() -> None:
+def test_the_environment_is_read_in_one_place(modules: list[Module]) -> None:
     readers = {
         str(module)
-        for module in MODULES
+        for module in modules
         for node in module.nodes
         if (isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.environb", "os.getenv"})
         or (
@@ -118,10 +121,10 @@ def test_the_environment_is_read_in_one_place() -> None:
     assert readers == {"comun/settings.py"}
 
 
-def test_no_module_of_a_role_is_named_like_an_installed_one() -> None:
+def test_no_module_of_a_role_is_named_like_an_installed_one(modules: list[Module]) -> None:
     """A role's folder comes first on the path of `cd monitor && celery -A app.celery worker`."""
     elsewhere = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
-    names = {module.path.stem: str(module) for module in MODULES if module.package in ROLES} | {r: r for r in PACKAGES}
+    names = {module.path.stem: str(module) for module in modules if module.package in ROLES} | {r: r for r in PACKAGES}
     del names["__init__"]
     taken = {
         where
@@ -151,10 +154,10 @@ if __name__ == "__main__":
     assert set(calls_at_import(ast.parse(source))) == {"Bus", "task", "connect", "load", "time"}
 
 
-def test_nothing_happens_at_import_but_in_launchers() -> None:
+def test_nothing_happens_at_import_but_in_launchers(modules: list[Module]) -> None:
     doing = {
         f"{module} calls {name}"
-        for module in MODULES
+        for module in modules
         if not module.is_launcher
         for name in calls_at_import(module.tree)
         if name in DOES_SOMETHING
@@ -162,18 +165,18 @@ def test_nothing_happens_at_import_but_in_launchers() -> None:
     assert doing == set()
 
 
-def test_a_launcher_assembles_and_has_no_logic() -> None:
-    launchers = [module for module in MODULES if module.is_launcher]
+def test_a_launcher_assembles_and_has_no_logic(modules: list[Module]) -> None:
+    launchers = [module for module in modules if module.is_launcher]
     assert len(launchers) == len(ROLES)
     logic = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.While, ast.Try)
     assert [str(each) for each in launchers for node in each.nodes if isinstance(node, logic)] == []
 
 
-def test_nobody_imports_a_launcher() -> None:
+def test_nobody_imports_a_launcher(modules: list[Module]) -> None:
     launchers = {f"{role}.app" for role in ROLES}
     importers = {
         str(module)
-        for module in MODULES
+        for module in modules
         for name in module.imports()
         if name in launchers or name.rpartition(".")[0] in launchers
     }
@@ -186,8 +189,8 @@ def is_pure(module: Module) -> bool:
     return bool(says_so) or str(module) in {"comun/ids.py", "comun/messages.py", "comun/errors.py"}
 
 
-def test_pure_modules_know_no_outside_no_clock_and_no_chance() -> None:
-    pure = [module for module in MODULES if is_pure(module)]
+def test_pure_modules_know_no_outside_no_clock_and_no_chance(modules: list[Module]) -> None:
+    pure = [module for module in modules if is_pure(module)]
     assert {"comun/messages.py", "log_manager/lines.py", "receptor_de_callcenter/availability.py"} <= set(
         map(str, pure)
     )

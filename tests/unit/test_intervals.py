@@ -86,12 +86,6 @@ def test_failures_that_come_in_groups_are_noticed(failed: np.ndarray, clustered:
     assert is_clustered(failed) is clustered
 
 
-def test_independent_failures_are_rarely_taken_for_groups() -> None:
-    rng = np.random.default_rng(5)
-    alarms = sum(is_clustered(rng.random(1000) < 0.02) for _ in range(400))
-    assert alarms <= 400 * 0.05
-
-
 def test_uneven_blocks_need_ten_failures_to_be_judged() -> None:
     assert dispersion_p_value(some(1000, *range(9))) == 1.0
     assert dispersion_p_value(some(1000, *range(10))) < 1e-6
@@ -106,16 +100,3 @@ def test_pairs_of_failures_halve_the_sample() -> None:
 def test_alternating_or_constant_values_never_enlarge_the_sample() -> None:
     assert design_effect(np.arange(1000) % 2) == 1.0
     assert design_effect(np.ones(1000)) == 1.0
-
-
-def test_the_closed_form_is_the_limit_of_resampling_blocks() -> None:
-    rng = np.random.default_rng(7)
-    series = (np.convolve(rng.standard_normal(640), np.ones(12), "valid")[:600] > 5).astype(float)
-    effects = []
-    for length in (2, 4, 8, 16, 32):
-        starts = rng.integers(0, 600 - length + 1, (5_000, 600 // length))
-        sums = np.concatenate(([0], np.cumsum(series)))
-        means = (sums[starts + length] - sums[starts]).sum(axis=1) / (length * (600 // length))
-        size = length * (600 // length)
-        effects.append(means.var() * size / series.var() / (1 - length / 600))
-    assert design_effect(series) == pytest.approx(max(effects), rel=0.05)

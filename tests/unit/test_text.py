@@ -1,10 +1,6 @@
 """Foreign text: whatever stands in it, it becomes one short, visible and harmless piece of what shows it."""
 
-import unicodedata
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from comun.text import SHOWN, clean, clean_lines, csv_cell, markdown
 
@@ -32,17 +28,6 @@ def test_what_a_terminal_would_obey_is_shown_instead(foreign: object, shown: str
 
 def test_a_long_text_is_cut_and_says_by_how_much() -> None:
     assert clean("x" * 5_000_000) == "x" * SHOWN + "… (+4999500)"
-
-
-@settings(deadline=None)  # no test asserts how long something took
-@given(st.text(st.characters(), max_size=50))
-def test_nothing_is_left_that_is_no_character_of_a_line(text: str) -> None:
-    unseen = {"Cc", "Cs", "Zl", "Zp"}
-    shown = clean(text)
-    assert not {unicodedata.category(char) for char in shown} & unseen
-    assert not {unicodedata.bidirectional(char) for char in shown} & {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI"}
-    assert len(shown.splitlines()) <= 1
-    shown.encode()
 
 
 def test_several_lines_stay_several_lines() -> None:

@@ -1,13 +1,11 @@
-from itertools import islice
-
 import numpy as np
 import pytest
 
 from comun.errors import ConfigurationError
-from experimento.judgement.intervals import Interval, exact
+from experimento.judgement.intervals import Interval
 from experimento.judgement.sequential import InOrder, Reach, SequentialTest, reach_of
 from experimento.judgement.verdict import Verdict, compare_with_target, judge, more_requests, tolerated_group, worst
-from experimento.workload.load import JITTER, Closed
+from experimento.workload.load import JITTER
 
 MET, NOT_MET, INCONCLUSIVE = Verdict.MET, Verdict.NOT_MET, Verdict.INCONCLUSIVE
 
@@ -88,33 +86,6 @@ def test_an_outage_is_weaker_evidence_than_the_same_failures_one_by_one() -> Non
 def test_no_sample_proves_a_hundred_per_cent_and_one_failure_refutes_it() -> None:
     assert judge(spread(10_000, 0), 1.0).verdict is INCONCLUSIVE
     assert judge(spread(10_000, 1), 1.0).verdict is NOT_MET
-
-
-@pytest.mark.parametrize(("good", "total"), [(0, 0), (100, 100), (950, 960), (97, 100), (995, 1000)])
-def test_the_further_requests_advised_settle_it_four_times_in_five(good: int, total: int) -> None:
-    """Whatever the share is that the first ones came from: what was seen does not fix it."""
-    rng = np.random.default_rng(3)
-    shares = rng.beta(good + 0.5, total - good + 0.5, 400) if total else np.ones(400)
-    more = more_requests(good, total, 0.99)
-    assert more is not None
-    decided = 0
-    for further in rng.binomial(more, shares):
-        interval = exact(good + int(further), total + more)
-        decided += compare_with_target(interval, 0.99) is not INCONCLUSIVE
-    assert decided >= 300  # 320 expected at least
-
-
-def test_the_advice_after_300_requests_settles_a_service_at_99_4_per_cent() -> None:
-    """Taking what was seen for true, three failures of 300 say "never" and one says too few: 57 % were settled."""
-    rng = np.random.default_rng(4)
-    advised = {failures: more_requests(300 - failures, 300, 0.99) for failures in range(7)}
-    decided = []
-    for failures in rng.binomial(300, 0.006, 400).tolist():
-        if (more := advised.get(failures)) is not None:
-            bad = failures + int(rng.binomial(more, 0.006))
-            decided.append(compare_with_target(exact(300 + more - bad, 300 + more), 0.99) is not INCONCLUSIVE)
-    assert len(decided) > 390
-    assert np.mean(decided) >= 0.78
 
 
 def test_groups_of_failures_multiply_the_requests_that_are_missing() -> None:
@@ -198,23 +169,3 @@ def test_a_request_under_way_holds_the_judging_back() -> None:
 def test_a_decision_has_to_reach_beyond_the_first_requests_of_all_users(plan: dict[str, object], reach: Reach) -> None:
     assert reach_of(plan) == reach
     assert reach_of({"pause": 1.0}).span == (1 + JITTER) * 1e6  # the longest pause there is
-
-
-def volleys(users: int, rng: np.random.Generator) -> tuple[list[tuple[int, bool]], dict[str, object]]:
-    """A spotless first volley of a service that fails one in ten ever after."""
-    model = Closed(users, 4, 1.0, seed=int(rng.integers(1_000_000)))
-    times = [np.cumsum([0, *islice(model.pauses(user), 3)]) for user in range(users)]
-    made = [(int(time), number == 0 or bool(rng.random() > 0.1)) for each in times for number, time in enumerate(each)]
-    return sorted(made), {"threads": users, "pause": 1.0}
-
-
-def test_the_first_volley_of_many_users_decides_nothing() -> None:
-    rng = np.random.default_rng(5)
-    for _ in range(20):
-        made, plan = volleys(500, rng)
-        assert InOrder(SequentialTest(0.99)).update(made, before=10**9) is MET  # within the first moment
-        judged = InOrder(SequentialTest(0.99), reach_of(plan))
-        assert judged.update(made, before=10**9) is not MET
-        spotless = InOrder(SequentialTest(0.99), reach_of(plan))
-        assert spotless.update([(time, True) for time, _ in made], before=10**9) is MET
-        assert 1000 <= spotless.judged < 2000
