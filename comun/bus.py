@@ -17,7 +17,7 @@ from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
 
-from comun import heartbeat, store, transport
+from comun import entries, heartbeat, store, transport
 from comun.clock import Clock
 from comun.dead_letters import DeadLetters
 from comun.envelope import REFUSED
@@ -84,7 +84,10 @@ class SuiteConsumer(Consumer):
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, trying again every 0.5 to 2 seconds (kombu's own pace grows to 30 s)."""
         conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.5, interval_step=0.5, interval_max=2)
-        return super().ensure_connected(conn)
+        connected = super().ensure_connected(conn)
+        # Before the first heartbeat does it: with a key of the wrong type in its way a worker would never get there.
+        self.app.suite_bus.insist(lambda: entries.put_right(self.app.suite_bus.store))
+        return connected
 
     def create_task_handler(self, *args: Any, **named: Any) -> Callable[[Any], None]:
         """Handle messages as Celery does, except that none can end the worker, which would get it again for ever."""
