@@ -44,7 +44,7 @@ BINDING_DEADLINES = "_kombu.binding_deadlines"
 
 _NOT_NOW = (redis.ConnectionError, redis.TimeoutError)
 # Codes of what passes: memory or disk full, no replica, no primary, loading, a script that takes long, and a key of the
-# wrong type, which the next heartbeat sets aside (comun/entries.py).
+# wrong type, which the next heartbeat sets aside (comun/entries.py); one that has no fixed name, the script at once.
 PASSING = {
     *("OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"),
     "WRONGTYPE",

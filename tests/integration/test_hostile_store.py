@@ -124,6 +124,21 @@ def test_what_cannot_be_counted_on_makes_way_for_the_count(monitor: Monitor, cli
     monitor.results.trim(1)
 
 
+@pytest.mark.parametrize("bad", ["x", "", "9" * 400, "-1", "nan", b"\xff", ["a list"]], ids=lambda bad: repr(bad[:9]))
+def test_what_stands_in_the_place_of_a_writers_number_stops_no_write(
+    monitor: Monitor, client: FlaskClient, bad: str | bytes | list[str]
+) -> None:
+    assert client.get("/status").status_code == 200
+    (key,) = monitor.store.scan_iter(store.WRITERS + "*")
+    monitor.store.delete(key)
+    monitor.store.rpush(key, *bad) if isinstance(bad, list) else monitor.store.set(key, bad)
+    for number in ("2", "3"):
+        assert client.get("/status").status_code == 200
+        assert monitor.store.get(key) == number
+    wait_until(lambda: Figures(monitor.store).totals()["accepted"] == 3, 10)
+    assert monitor.outbox.size() == 3
+
+
 def test_what_is_set_aside_takes_the_place_of_nothing(broker_url: str) -> None:
     client = store.connect(broker_url)
     for number in range(12):
