@@ -42,7 +42,10 @@ class Journal:
         alerts: Sequence[Alert] = (),
         channels: Iterable[str] = (),
     ) -> None:
-        """Write all of it or nothing; alerts for each channel. Raises StoreUnavailable."""
+        """Write all of it or nothing, alerts for each channel; at least once: a lost confirmation makes it two.
+
+        Raises StoreUnavailable.
+        """
         with store.translated():
             pipe = self._client.pipeline()
             if receptor is not None:
