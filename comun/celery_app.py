@@ -1,6 +1,7 @@
 """The one Celery application: its options, what its consumer does with a message, and where a broken one goes."""
 
 import logging
+import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from celery.worker.control import Panel
 from celery.worker.request import Request
 from kombu.entity import Exchange, Queue
 
-from comun import store, transport
+from comun import entries, store, transport
 from comun.dead_letters import DeadLetters
 from comun.envelope import REFUSED
 from comun.errors import MalformedMessage
@@ -74,7 +75,10 @@ class SuiteConsumer(Consumer):
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, trying again every 0.5 to 2 seconds (kombu's own pace grows to 30 s)."""
         conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.5, interval_step=0.5, interval_max=2)
-        return super().ensure_connected(conn)
+        connected = super().ensure_connected(conn)
+        # Before the first heartbeat does it: with a key of the wrong type in its way a worker would never get there.
+        insist(lambda: entries.put_right(self.app.store))
+        return connected
 
     def create_task_handler(self, *args: Any, **named: Any) -> Callable[[Any], None]:
         """Handle messages as Celery does, except that none can end the worker, which would get it again for ever."""
@@ -147,6 +151,10 @@ class SuiteCelery(Celery):
         url = transport.kombu_url(settings.broker_url)
         super().__init__(name, broker=url, task_cls=SuiteTask, set_as_current=False)
         self.conf.update(CELERY_OPTIONS)
+        if settings.broker_url.startswith("rediss://"):
+            # kombu takes TLS from the name of its own transport only: ours would send the password in the clear. What
+            # the address says (`?ssl_ca_certs=…`) goes before this.
+            self.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
         self.store = store.connect(settings.broker_url)
 
     def bury(self, exc: Exception, **letter: Any) -> None:

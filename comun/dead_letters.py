@@ -21,8 +21,9 @@ class DeadLetters:
         self._client = client
 
     def bury(self, *, reason: str, queue: str, task: str, message_id: str, entry: bytes, length: int = 0) -> None:
-        """Keep an entry of a queue, byte for byte. Raises StoreUnavailable.
+        """Keep an entry of a queue, byte for byte, at least once: a lost confirmation makes it two letters.
 
+        Replaying both does no harm (promise P3). Raises StoreUnavailable.
         `length` is that of the whole entry, of which `entry` may be the beginning.
         """
         letter = {

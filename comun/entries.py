@@ -46,6 +46,8 @@ KINDS = {
     **dict.fromkeys(QUEUES, "list"),
     store.UNACKED: "hash",
     store.UNACKED_INDEX: "zset",
+    **dict.fromkeys(store.REMOTE_BINDINGS, "set"),
+    store.BINDING_DEADLINES: "zset",
 }
 NUMBERS = (store.CLOCK, store.LATEST_ENDED, store.RESULTS_COUNT)  # strings that scripts count with
 

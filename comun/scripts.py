@@ -46,9 +46,15 @@ end
 """
 
 # Tells whether a write is new, and remembers its number for a day: longer than any clock is wrong and any retry lasts.
+# Stands after RUN. What somebody put there that is no such number makes way: no heartbeat knows of the key.
 IS_NEW = """
 local function is_new(key, number)
-  if tonumber(redis.call('GET', key) or 0) >= tonumber(number) then return false end
+  local last = redis.pcall('GET', key)
+  if type(last) == 'table' then
+    set_aside(key)
+    last = false
+  end
+  if last and #last <= 16 and (tonumber(last) or 0) >= tonumber(number) then return false end
   redis.call('SET', key, number, 'EX', 86400)
   return true
 end

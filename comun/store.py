@@ -38,10 +38,13 @@ WATCHER = "suite:watcher"  # string with expiry: who watches and sends checks by
 WATCHED_SINCE = "suite:watched-since"  # string: the first second that was watched
 GIVEN_UP = "suite:given-up"  # string with expiry: the processes that the supervisor gave up on, by name
 QUEUE_AGES = "suite:queue-ages"  # hash: queue → when its oldest message was sent, microseconds
+# kombu's own: sets with who hears what is said to all workers and who gets the answers, and a sorted set.
+REMOTE_BINDINGS = ("_kombu.binding.celery.pidbox", "_kombu.binding.reply.celery.pidbox")
+BINDING_DEADLINES = "_kombu.binding_deadlines"
 
 _NOT_NOW = (redis.ConnectionError, redis.TimeoutError)
 # Codes of what passes: memory or disk full, no replica, no primary, loading, a script that takes long, and a key of the
-# wrong type, which the next heartbeat sets aside (comun/entries.py).
+# wrong type, which the next heartbeat sets aside (comun/entries.py); one that has no fixed name, the script at once.
 PASSING = {
     *("OOM", "MISCONF", "NOREPLICAS", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"),
     "WRONGTYPE",

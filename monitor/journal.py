@@ -42,14 +42,17 @@ class Journal:
         alerts: Sequence[Alert] = (),
         channels: Iterable[str] = (),
     ) -> None:
-        """Write all of it or nothing; alerts for each channel. Raises StoreUnavailable."""
+        """Write all of it or nothing, alerts for each channel; at least once: a lost confirmation makes it two.
+
+        Raises StoreUnavailable.
+        """
         with store.translated():
             pipe = self._client.pipeline()
             if receptor is not None:
                 pipe.set(store.RECEPTOR, json.dumps(asdict(receptor)))
-            for key, entries in ((store.EVENTS, events), *((_key(channel), alerts) for channel in channels)):
-                if entries:
-                    pipe.lpush(key, *map(json.dumps, entries))
+            for key, news in ((store.EVENTS, events), *((_key(channel), alerts) for channel in channels)):
+                if news:
+                    pipe.lpush(key, *map(json.dumps, news))
                     pipe.ltrim(key, 0, KEPT - 1)
             pipe.execute()
 

@@ -21,7 +21,7 @@ LIMITS = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
 
 
 class StoreCollector(Collector):
-    """Reads the facts at each scrape. Every label has a fixed, small set of values: 203 series in all."""
+    """Reads the facts at a scrape. Every label has a fixed, small set of values; docs/operations.md says how many."""
 
     def __init__(self, read: Callable[[float], Facts]) -> None:
         self._read = read

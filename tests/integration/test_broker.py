@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from experimento.supervision.broker import Broker, find_binary, prepare
 from experimento.supervision.probes import Probes
 from tests.helpers import free_port, missing, wait_until
 from tests.helpers_broker import BrokerProcess
+from tests.helpers_workers import workers
+from tests.support import tls
 
 
 @contextmanager
@@ -99,6 +102,45 @@ def test_celery_speaks_to_either_address_through_our_transport(tmp_path: Path, t
         celery.send_task("write_log", queue="logs")
         assert store.connect(url).llen("logs") == 1
         assert store.connect(broker.url + f"?db={1 - database}").llen("logs") == 0
+
+
+def test_celery_shows_who_listens_for_rediss_no_password(tmp_path: Path) -> None:
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"rediss://:secreta@127.0.0.1:{listener.getsockname()[1]}/0"
+
+        def listen() -> None:
+            client, _ = listener.accept()
+            with client:
+                listener.close()  # nobody answers the next attempt
+                heard.append(client.recv(4_096))
+
+        listening = threading.Thread(target=listen)
+        listening.start()
+        with pytest.raises(redis.ConnectionError):
+            SuiteCelery(Settings(broker_url=url), "prueba").connection().connect()
+        listening.join()
+    assert heard[0][:1] == b"\x16"  # a handshake, RFC 8446 5.1
+    assert b"secreta" not in heard[0]
+
+
+def test_a_worker_works_over_tls_and_nobody_speaks_to_a_broker_without_a_good_certificate(
+    broker_process: BrokerProcess, tmp_path: Path
+) -> None:
+    made, key = tls.certificate(tmp_path)
+    with tls.ended_here(made, key, broker_process.broker.socket) as port:
+        unknown = f"rediss://:{broker_process.broker.password}@127.0.0.1:{port}/0"
+        for url in (unknown, f"{unknown.replace('127.0.0.1', 'localhost')}?ssl_ca_certs={made}"):  # another's name
+            with pytest.raises(StoreUnavailable), store.translated():
+                store.connect(url).ping()
+            with pytest.raises(redis.ConnectionError, match="certificate verify failed"):
+                SuiteCelery(Settings(broker_url=url), "prueba").connection().connect()
+        settings = Settings(broker_url=f"{unknown}?ssl_ca_certs={made}", logs_dir=tmp_path)
+        celery = SuiteCelery(settings, "prueba")
+        for _ in range(20):
+            celery.send_task("write_log", args=("Otro", "algo", "ayer"), queue="logs")
+        with workers(settings, "logs", output=tmp_path):
+            wait_until(lambda: (tmp_path / "logs.txt").read_text().count("Otro - algo\n") == 20, timeout=20)
 
 
 def test_who_takes_the_port_of_a_killed_broker_hears_nothing_from_the_suite(tmp_path: Path) -> None:

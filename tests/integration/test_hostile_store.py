@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from comun import entries, heartbeat, store
+from comun.bus import make_celery
 from comun.dead_letters import DeadLetters
 from comun.ids import new_id, requested_at
 from comun.messages import QUEUES, Check, Status
@@ -123,6 +124,21 @@ def test_what_cannot_be_counted_on_makes_way_for_the_count(monitor: Monitor, cli
     monitor.results.trim(1)
 
 
+@pytest.mark.parametrize("bad", ["x", "", "9" * 400, "-1", "nan", b"\xff", ["a list"]], ids=lambda bad: repr(bad[:9]))
+def test_what_stands_in_the_place_of_a_writers_number_stops_no_write(
+    monitor: Monitor, client: FlaskClient, bad: str | bytes | list[str]
+) -> None:
+    assert client.get("/status").status_code == 200
+    (key,) = monitor.store.scan_iter(store.WRITERS + "*")
+    monitor.store.delete(key)
+    monitor.store.rpush(key, *bad) if isinstance(bad, list) else monitor.store.set(key, bad)
+    for number in ("2", "3"):
+        assert client.get("/status").status_code == 200
+        assert monitor.store.get(key) == number
+    wait_until(lambda: Figures(monitor.store).totals()["accepted"] == 3, 10)
+    assert monitor.outbox.size() == 3
+
+
 def test_what_is_set_aside_takes_the_place_of_nothing(broker_url: str) -> None:
     client = store.connect(broker_url)
     for number in range(12):
@@ -156,6 +172,23 @@ def test_checks_are_answered_after_every_key_had_the_wrong_type(broker_url: str,
         wait_until(lambda: client.get("/status").status_code == 200, 20)
         wait_until(lambda: ended(monitor), 40)
         wait_until(lambda: before <= alive(settings), 20)  # the same processes as before
+
+
+def test_workers_start_and_checks_are_answered_with_every_binding_of_the_wrong_type(
+    broker_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(broker_url=broker_url, logs_dir=tmp_path)
+    monitor = Monitor(broker_url)
+    bindings = [f"_kombu.binding.{queue}" for queue in QUEUES]
+    kombus = [*store.REMOTE_BINDINGS, store.BINDING_DEADLINES]
+    monitor.store.mset(dict.fromkeys([*bindings, *kombus], "x"))
+    with workers(settings, *QUEUES, output=tmp_path):
+        assert monitor.app.test_client().get("/status").status_code == 200
+        wait_until(lambda: ended(monitor), 20)
+        inspect = make_celery(settings, "prueba").control.inspect(timeout=20, limit=len(QUEUES))
+        assert len(inspect.ping() or ()) == len(QUEUES)
+    assert monitor.store.mget(bindings) == ["x"] * len(QUEUES)  # nobody needs them
+    assert monitor.store.mget(f"{key}:ajeno" for key in kombus) == ["x"] * len(kombus)
 
 
 def ended(monitor: Monitor) -> bool:

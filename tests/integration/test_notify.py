@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comun import store
-from comun.settings import Settings
+from comun.settings import Settings, shut_out_others
 from monitor import notify
 from monitor.alerts import Alert
 from monitor.journal import Journal
@@ -106,6 +106,9 @@ def test_a_command_gets_none_of_the_secrets(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("code", [301, 302, 304, 307, 400, 500])
 def test_only_2xx_delivers_and_no_redirect_is_followed(hook: Hook, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # is not asked for this machine
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    shut_out_others()  # as every process of the suite does
     hook.failures, hook.refusal = 1, code
     address = f"http://127.0.0.1:{hook.server_port}/"
     with pytest.raises(OSError, match=f"status {code}"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from comun.errors import StoreUnavailable
 from comun.messages import Status
@@ -21,9 +22,13 @@ def facts(**values: object) -> Facts:
     return nothing([])._replace(receptor=Receptor(Status.AVAILABLE), **values)
 
 
-def names() -> set[str]:
+def samples() -> list[Sample]:
     families = text_string_to_metric_families(generate_latest(registry(lambda now: facts())).decode())
-    return {sample.name for family in families for sample in family.samples}
+    return [sample for family in families for sample in family.samples]
+
+
+def names() -> set[str]:
+    return {sample.name for sample in samples()}
 
 
 def test_a_histogram_adds_up_and_ends_at_infinity():
@@ -75,6 +80,11 @@ def test_the_panels_of_the_dashboard_do_not_overlap():
         assert place["x"] + place["w"] <= 24
         assert not cells & taken
         taken |= cells
+
+
+def test_the_handbook_says_how_many_series_there_are():
+    handbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"; {len(samples())} series at the most" in handbook
 
 
 def test_every_alert_is_explained_to_those_who_have_to_act():
