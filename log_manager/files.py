@@ -5,22 +5,11 @@ import itertools
 import logging
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from comun import files
+from comun.ledger_format import Block, Committed, place_of_block, unpack_block
 
 log = logging.getLogger(__name__)
-_NUMBER = 8  # bytes of each number in the side file: the block's length before it, its place in the file after it
-
-
-class Committed(NamedTuple):
-    """What the ledger knows of a file: which one it is and how much of it is ours."""
-
-    device: int
-    inode: int
-    base: int  # bytes at its start that are not ours
-    length: int  # bytes up to which lines are committed
-    lines: int  # lines of ours after `base`
 
 
 class AppendedFile:
@@ -106,7 +95,7 @@ class AppendedFile:
             os.fsync(file.fileno())
 
     def _keep_block(self, data: bytes, place: int) -> None:
-        kept = len(data).to_bytes(_NUMBER, "big") + data + place.to_bytes(_NUMBER, "big")
+        kept = Block(data, place).pack()
         # Overwritten in place: ext4 flushes a file that is truncated and rewritten each time it is closed.
         try:
             file = files.open_bytes(self._block, "rb+", buffering=0)
@@ -123,9 +112,7 @@ class AppendedFile:
             kept = files.read_bytes(self._block)
         except FileNotFoundError:
             return False
-        end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
-        meant_for = int.from_bytes(kept[end : end + _NUMBER], "big")
-        return meant_for == place and kept[_NUMBER:end].startswith(tail)
+        return unpack_block(kept).begins_with(tail, place)
 
     def _drop_block(self, place: int) -> None:
         """Forget a block that was meant for this place and will not come: a text like its start is somebody's."""
@@ -134,9 +121,7 @@ class AppendedFile:
         except FileNotFoundError:
             return
         with file:
-            length = int.from_bytes(file.read(_NUMBER), "big")
-            file.seek(_NUMBER + min(length, os.fstat(file.fileno()).st_size))
-            meant_for = int.from_bytes(file.read(_NUMBER), "big")
+            meant_for = place_of_block(file, os.fstat(file.fileno()).st_size)
         if meant_for == place:
             self._block.unlink()
 

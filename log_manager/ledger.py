@@ -11,68 +11,35 @@ from pathlib import Path
 from comun import files as own
 from comun.errors import FilesUnavailable
 from comun.ids import from_bytes, new_id, to_bytes
+from comun.ledger_format import (
+    ANSWERS,
+    LEDGER,
+    LOGS,
+    MARK,
+    PRESENT,
+    SCHEMA,
+    UPGRADE,
+    VERSION,
+    Committed,
+    answer_lines,
+    event_lines,
+)
 from comun.messages import Check, Hop, Status
-from log_manager.files import AppendedFile, Committed
-from log_manager.lines import Row, answer_lines, event_lines, plan
+from log_manager.files import AppendedFile
+from log_manager.lines import Row, plan
 
 log = logging.getLogger(__name__)
-LOGS, ANSWERS = "logs.txt", "call_center_status.txt"
 LOCK_WAIT = 30.0  # seconds another process may hold the write lock
 _QUARTER = 900  # seconds; clocks change at whole quarters of an hour, so the change was at the last one
 _CHUNK = 900  # parameters of one SELECT; SQLite before 3.32 allows 999
 
 LOOKED_AT = _CHUNK  # rows that one cut looks at
 
-VERSION = 2  # PRAGMA user_version of what SCHEMA makes
-
-# A file that was rotated, deleted or edited is followed by another generation of it. Which lines stand in the present
-# one is computed from the generations (decision 0012): rotating changes one row, however many checks there are.
-_NEW_IN_2 = (
-    """CREATE TABLE cut ( -- one row: the greatest id that left the ledger, and how those that left had ended
-        up_to BLOB NOT NULL, unavailable INTEGER NOT NULL, available INTEGER NOT NULL, unanswered INTEGER NOT NULL
-    )""",
-    """CREATE TABLE zones ( -- in which zone the present logs.txt was written
-        since INTEGER PRIMARY KEY,          -- seconds since the epoch
-        utc_offset INTEGER NOT NULL         -- seconds east of UTC
-    )""",
-    "INSERT INTO cut VALUES (x'', 0, 0, 0)",
-)
-SCHEMA = (
-    """CREATE TABLE checks (
-        id BLOB PRIMARY KEY,                -- 16 bytes, its time is that of hop 1
-        hops INTEGER NOT NULL,              -- bit n - 1 set: the line of hop n was written
-        status INTEGER,                     -- comun.messages.Status, NULL while in flight
-        t2 INTEGER, t3 INTEGER, t4 INTEGER, t5 INTEGER, t6 INTEGER, -- microseconds since the epoch, UTC
-        line INTEGER,                       -- number of its line in its generation of call_center_status.txt, from 0
-        archived INTEGER NOT NULL DEFAULT 0, -- hop bits whose line is in an older generation than `logs`
-        logs INTEGER NOT NULL DEFAULT 0,    -- generation of logs.txt that has the other lines
-        answers INTEGER NOT NULL DEFAULT 0  -- generation of call_center_status.txt that has `line`
-    ) WITHOUT ROWID""",
-    """CREATE TABLE files (
-        name TEXT PRIMARY KEY, device INTEGER, inode INTEGER, base INTEGER, length INTEGER, lines INTEGER,
-        generation INTEGER NOT NULL DEFAULT 0
-    ) WITHOUT ROWID""",
-    """CREATE TABLE plain (
-        task_id TEXT PRIMARY KEY, line TEXT NOT NULL, archived INTEGER NOT NULL DEFAULT 0,
-        logs INTEGER NOT NULL DEFAULT 0     -- generation of logs.txt that has the line, unless archived
-    ) WITHOUT ROWID""",
-    *_NEW_IN_2,
-)
-
-# From version 0, which marked every row when a file was rotated; a column with a default is added at a constant cost.
-_NEW_IN_1 = (
-    "ALTER TABLE checks ADD COLUMN logs INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE checks ADD COLUMN answers INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE files ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE plain ADD COLUMN logs INTEGER NOT NULL DEFAULT 0",
-)
-UPGRADE = {0: (*_NEW_IN_1, *_NEW_IN_2), 1: _NEW_IN_2}  # version found → what brings it to VERSION
-
 # Ended, and no line of it in a present file: nothing of it will be compared any more.
 CUTTABLE = (
-    "status IS NOT NULL"  # noqa: S608 constants only
-    f" AND (logs < (SELECT generation FROM files WHERE name = '{LOGS}') OR hops & ~archived = 0)"
-    f" AND (line IS NULL OR answers < (SELECT generation FROM files WHERE name = '{ANSWERS}'))"
+    "status IS NOT NULL"
+    f" AND (logs < {PRESENT.format(LOGS)} OR hops & ~archived = 0)"
+    f" AND (line IS NULL OR answers < {PRESENT.format(ANSWERS)})"
 )
 CUT = """
 UPDATE cut SET up_to = max(up_to, ?), unavailable = unavailable + ?, available = available + ?,
@@ -101,7 +68,7 @@ class Ledger:
     def __init__(self, directory: Path, in_flight: Callable[[Sequence[str]], Collection[str]] = tuple) -> None:
         """`in_flight` returns which of some ids are in the outbox; it may raise StoreUnavailable."""
         self._directory = directory
-        self._path = directory / "ledger.sqlite3"
+        self._path = directory / LEDGER
         self._files = {name: AppendedFile(directory / name) for name in (LOGS, ANSWERS)}
         self._db: sqlite3.Connection | None = None
         self._generations: dict[str, int] = {}  # of the files, as of the transaction under way
@@ -126,7 +93,7 @@ class Ledger:
             self._append(db, files, LOGS, event_lines(news.events))
             for at, *_ in news.events[:1] + news.events[-1:]:  # the clocks may have changed in between
                 self._note_zone(db, at // 1_000_000)
-            self._append(db, files, ANSWERS, answer_lines(news.answers))
+            self._append(db, files, ANSWERS, answer_lines(status for _, status in news.answers))
         return len(news.events)
 
     def record_plain(self, task_id: str, line: str) -> None:
@@ -215,7 +182,7 @@ class Ledger:
             db.execute("COMMIT")
 
     def _settle(self, db: sqlite3.Connection, name: str) -> tuple[Committed, bool]:
-        query = "SELECT device, inode, base, length, lines, generation FROM files WHERE name = ?"
+        query = f"SELECT {MARK}, generation FROM files WHERE name = ?"  # noqa: S608 constants
         row = db.execute(query, (name,)).fetchone()
         committed, another = self._files[name].settle(Committed(*row[:5]) if row else None)
         generation = self._generations[name] = row[5] + another if row else 0

@@ -72,31 +72,6 @@ def _news(bits: int, hop: Hop) -> tuple[tuple[tuple[Hop, int, int], ...], int]:
     return news, sum(bit(event) for event, _, _ in news)
 
 
-def event_lines(events: Sequence[tuple[int, Hop, Status | None]]) -> str:
-    """Format events as lines of `logs.txt`, in local time."""
-    seconds: dict[int, str] = {}  # a batch spans few seconds: format each once
-    lines = []
-    for time, hop, status in events:
-        second, micro = divmod(time, 1_000_000)
-        clock = seconds.get(second)
-        if clock is None:
-            clock = seconds[second] = f"{datetime.fromtimestamp(second):%Y-%m-%d %H:%M:%S}"  # noqa: DTZ006 local time is the format
-        lines.append(f"[{clock}.{micro:06d}] - {_SUFFIX[hop, status if hop is Hop.RECEIVED else None]}\n")
-    return "".join(lines)
-
-
-def answer_lines(answers: Sequence[tuple[str, Status]]) -> str:
-    """Format answers as lines of `call_center_status.txt`."""
-    return "".join(f"{status.text}\n" for _, status in answers)
-
-
-_SUFFIX = {
-    (hop, status): f"{hop.component} - {hop.message(status)}"
-    for hop in Hop
-    for status in ((Status.UNAVAILABLE, Status.AVAILABLE) if hop is Hop.RECEIVED else (None,))
-}
-
-
 def plain_line(
     component: object = None, message: object = None, date: object = None, *rest: object, **other: object
 ) -> str:

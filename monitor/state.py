@@ -1,10 +1,10 @@
 """State (pure): from the store's facts to the JSON that the panel polls."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from comun.heartbeat import FRESH
+from comun.ledger_format import event_lines
 from comun.messages import LEGS, WAY, Check, Hop, Role, Route, Status
 from monitor.alerts import Event
 from monitor.availability import WINDOWS, Window, deciding, measure, verdict, window
@@ -133,17 +133,11 @@ def describe(check: Check) -> dict[str, Any]:
 def log_lines(checks: Sequence[Check]) -> list[str]:
     """Return the last lines that these checks left in `logs.txt`, newest last, in its format and local time."""
     events = [(time, hop, check.status) for check in checks for hop, time in check.events]
-    return [_line(*event) for event in sorted(events)[-SHOWN:]]
+    return event_lines(sorted(events)[-SHOWN:]).splitlines()
 
 
 def _shown(event: Event) -> dict[str, Any]:
     return {"at": event["at"], "kind": event["kind"], "text": event["text"]}
-
-
-def _line(time: int, hop: Hop, status: Status | None) -> str:
-    second, micro = divmod(time, 1_000_000)
-    clock = datetime.fromtimestamp(second)  # noqa: DTZ006 local time is the format
-    return f"[{clock:%Y-%m-%d %H:%M:%S}.{micro:06d}] - {hop.component} - {hop.message(status)}"
 
 
 def _station(facts: Facts, now: float, station: Station) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from comun.ids import new_id, to_bytes
+from comun.ledger_format import ANSWERS, ARCHIVED, LEDGER, LINE, LOGS, MARK, Committed, event_lines
 from comun.messages import Check, Hop, Status
 from log_manager.ledger import Ledger
-from log_manager.lines import event_lines
 
 ROOT = Path(__file__).parents[1]
 START = 1_790_000_000_000_000  # 2026-09-21 14:13:20 UTC
-FILES = ("logs.txt", "call_center_status.txt")
+FILES = (LOGS, ANSWERS)
 
 
 def status_of(number: int) -> Status:
@@ -65,29 +65,25 @@ def row(directory: Path, number: int) -> dict[str, int | None]:
 def known_row(directory: Path, number: int) -> dict[str, int | None] | None:
     """What the ledger says of a check, None if it does not know it."""
     names = ("hops", "status", "t2", "t3", "t4", "t5", "t6", "line", "archived")
-    current = "ifnull((SELECT generation FROM files WHERE name = '{}'), 0)"
-    line = f"CASE answers WHEN {current.format(FILES[1])} THEN line END"
-    archived = f"CASE logs WHEN {current.format(FILES[0])} THEN archived ELSE hops END"
     key = to_bytes(told_by(Hop.REQUESTED, number).id)
-    columns = ", ".join((*names[:7], line, archived))
-    found = _one(directory / "ledger.sqlite3", f"SELECT {columns} FROM checks WHERE id = ?", key)  # noqa: S608
+    columns = ", ".join((*names[:7], LINE, ARCHIVED))
+    found = _one(directory / LEDGER, f"SELECT {columns} FROM checks WHERE id = ?", key)  # noqa: S608
     return None if found is None else dict(zip(names, found, strict=True))
 
 
 def known_hops(directory: Path, check_id: str) -> int:
     """The bits of the hops whose lines the ledger says are written; 0 if it does not know the check."""
     with suppress(sqlite3.OperationalError):  # the ledger is not there yet, or only half
-        if found := _one(directory / "ledger.sqlite3", "SELECT hops FROM checks WHERE id = ?", to_bytes(check_id)):
+        if found := _one(directory / LEDGER, "SELECT hops FROM checks WHERE id = ?", to_bytes(check_id)):
             return int(found[0])
     return 0
 
 
 def committed(directory: Path, name: str) -> dict[str, int]:
     """What the ledger says of a file; all zero before its first line."""
-    names = ("device", "inode", "base", "length", "lines")
-    path = directory / "ledger.sqlite3"
-    found = _one(path, f"SELECT {', '.join(names)} FROM files WHERE name = ?", name) if path.exists() else None  # noqa: S608
-    return dict(zip(names, found or (0,) * len(names), strict=True))
+    path = directory / LEDGER
+    found = _one(path, f"SELECT {MARK} FROM files WHERE name = ?", name) if path.exists() else None  # noqa: S608
+    return Committed(*found or ())._asdict()
 
 
 def receive(ledger: Ledger, *numbers: int) -> None:

@@ -9,7 +9,6 @@ from comun.ids import new_id
 from comun.messages import Check, Hop, Status, requested, stamp
 from log_manager.ledger import Ledger
 
-LOGS, ANSWERS = "logs.txt", "call_center_status.txt"
 Change = Callable[[list[str]], list[str]]
 
 

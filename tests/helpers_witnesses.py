@@ -6,20 +6,20 @@ Tests damage one witness and see whether the reconciliation says which, where an
 import random
 import sqlite3
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from comun.ids import new_id, requested_at, to_bytes
+from comun.ledger_format import ANSWERS, LEDGER, LOGS, event_lines
 from comun.messages import Hop, Status
 from experimento.reconciliation.evidence import Evidence, Rows
 from experimento.reconciliation.id_columns import Ids
 from experimento.reconciliation.log_lines import parse, parse_answers
 
 START = 1_795_000_000_000_000  # microseconds since the epoch
-SCHEMA = """
+SCHEMA_0 = """
 CREATE TABLE checks (id BLOB PRIMARY KEY, hops INTEGER NOT NULL, status INTEGER, t2 INTEGER, t3 INTEGER, t4 INTEGER,
     t5 INTEGER, t6 INTEGER, line INTEGER, archived INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, device INTEGER, inode INTEGER, base INTEGER, length INTEGER,
@@ -150,16 +150,16 @@ class World:
         return "".join(event.text for event in self.logs), "".join(f"{text}\n" for _, text in self.answers)
 
     def write(self, directory: Path) -> None:
-        """Write ledger and files as the log manager would have left them."""
-        db = sqlite3.connect(directory / "ledger.sqlite3")
+        """Write ledger and files as the log manager of version 1.0 would have left them."""
+        db = sqlite3.connect(directory / LEDGER)
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(SCHEMA)
+        db.executescript(SCHEMA_0)
         for row in self.rows.values():
             times = [row.times.get(hop) for hop in range(2, 7)]
             values = (to_bytes(row.id), row.hops, row.status, *times, row.line, row.archived)
             db.execute("INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         db.executemany("INSERT INTO plain VALUES (?, ?, ?)", [(t, line, old) for t, (line, old) in self.plain.items()])
-        for name, text in zip(("logs.txt", "call_center_status.txt"), self.texts(), strict=True):
+        for name, text in zip((LOGS, ANSWERS), self.texts(), strict=True):
             path = directory / name
             path.write_text(self.base + text)
             found = path.stat()
@@ -170,7 +170,4 @@ class World:
 
 
 def event_line(hop: Hop, status: int | None, time: int) -> str:
-    second, micro = divmod(time, 1_000_000)
-    clock = f"{datetime.fromtimestamp(second):%Y-%m-%d %H:%M:%S}.{micro:06d}"  # noqa: DTZ006 local time is the format
-    known = Status(status) if status is not None else None
-    return f"[{clock}] - {hop.component} - {hop.message(known)}\n"
+    return event_lines([(time, hop, Status(status) if status is not None else None)])

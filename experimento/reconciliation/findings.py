@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from comun import ledger_format
 from comun.messages import Hop
 from experimento.reconciliation.id_columns import Integers
 
@@ -25,9 +26,9 @@ class Witness(Enum):
     """Where a finding was made."""
 
     OUTBOX = "outbox"
-    LEDGER = "ledger.sqlite3"
-    LOGS = "logs.txt"
-    ANSWERS = "call_center_status.txt"
+    LEDGER = ledger_format.LEDGER
+    LOGS = ledger_format.LOGS
+    ANSWERS = ledger_format.ANSWERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,25 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from comun.ids import from_bytes, requested_at
+from comun.ledger_format import ANSWERS, ARCHIVED, LINE, LOGS, MARK, PLAIN_ARCHIVED, Committed
 from experimento.reconciliation.evidence import Cut, Evidence, Rows
-from experimento.reconciliation.findings import Witness
 from experimento.reconciliation.id_columns import Ids, Integers
 from experimento.reconciliation.log_lines import Bytes, Lines, Statuses, parse, parse_answers, wall_times
-from experimento.reconciliation.text_file import Mark, TextFile
+from experimento.reconciliation.text_file import TextFile
 from experimento.workload.trails import open_ledger
 
-# What stands in an older generation of a file is not expected in it; version 0 marked such rows themselves.
-_GENERATION = "ifnull((SELECT generation FROM files WHERE name = '{0.value}'), 0)"
-_MARKS = "SELECT name, device, inode, base, length, lines FROM files"
-_ARCHIVED, _LINE, _PLAIN = (
-    f"CASE logs WHEN {_GENERATION.format(Witness.LOGS)} THEN archived ELSE hops END",
-    f"CASE answers WHEN {_GENERATION.format(Witness.ANSWERS)} THEN line END",
-    f"CASE logs WHEN {_GENERATION.format(Witness.LOGS)} THEN archived ELSE 1 END",
-)
+_MARKS = f"SELECT name, {MARK} FROM files"  # noqa: S608 constants
 
 
 def _columns(version: int) -> str:
-    archived, line = (_ARCHIVED, _LINE) if version else ("archived", "line")
+    archived, line = (ARCHIVED, LINE) if version else ("archived", "line")
     return (
         f"SELECT hops, {archived}, ifnull(status, 3), ifnull({line}, -1), ifnull(t2, 0), ifnull(t3, 0), "  # noqa: S608
         "ifnull(t4, 0), ifnull(t5, 0), ifnull(t6, 0) FROM checks ORDER BY id"
@@ -55,18 +48,18 @@ def look(directory: Path, pending: Ids) -> Evidence:
 def _look_once(directory: Path, pending: Ids, known: list[object] | None) -> Evidence | list[object]:
     """Look; but if anything is odd that was not `known` before, only return what is."""
     with ExitStack() as stack:
-        logs = TextFile(directory / Witness.LOGS.value, stack)
-        answers = TextFile(directory / Witness.ANSWERS.value, stack)
+        logs = TextFile(directory / LOGS, stack)
+        answers = TextFile(directory / ANSWERS, stack)
         with open_ledger(directory) as db:
-            marks = {name: Mark(*mark) for name, *mark in db.execute(_MARKS)}
-            odd: list[object] = [file.hold_against(marks.get(file.name, Mark())) for file in (logs, answers)]
+            marks = {name: Committed(*mark) for name, *mark in db.execute(_MARKS)}
+            odd: list[object] = [file.hold_against(marks.get(file.name, Committed())) for file in (logs, answers)]
             if any(odd) and odd != known:
                 return odd
             (version,) = db.execute("PRAGMA user_version").fetchone()
             rows = _rows(db, version)
             cut = _cut(db) if version >= 2 else Cut()
             walls, zone_note = _zone(db) if version >= 2 else (wall_times, "")
-            archived = _PLAIN if version else "archived"
+            archived = PLAIN_ARCHIVED if version else "archived"
             plain = db.execute(f"SELECT task_id, line, {archived} FROM plain").fetchall()  # noqa: S608 constants
         return Evidence(
             pending=pending,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from comun.ledger_format import TEXTS
 from comun.messages import EARLIEST, LATEST, Hop, Status
 from experimento.reconciliation.id_columns import Integers
 
@@ -34,9 +35,7 @@ class Template(NamedTuple):
 
 
 TEMPLATES = tuple(
-    Template(hop, status, np.frombuffer(f"{hop.component} - {hop.message(status)}".encode(), dtype=np.uint8))
-    for hop in Hop
-    for status in ((Status.UNAVAILABLE, Status.AVAILABLE) if hop is Hop.RECEIVED else (None,))
+    Template(hop, status, np.frombuffer(text.encode(), dtype=np.uint8)) for (hop, status), text in TEXTS.items()
 )
 
 

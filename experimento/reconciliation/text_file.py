@@ -4,26 +4,16 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
 from comun import files
+from comun.ledger_format import Committed, unpack_block
 from experimento.reconciliation.log_lines import Bytes
 from experimento.workload.trails import LedgerUnreadable
 
 PIECE = 4 << 20  # bytes read at once: bounds the memory and stays near the processor
-_NUMBER = 8  # bytes of each number in the side file: the batch's length before it, its place in the file after it
-
-
-class Mark(NamedTuple):
-    """What the ledger knows of the file; all zero before the first line."""
-
-    device: int = 0
-    inode: int = 0
-    base: int = 0  # bytes at its start that are not ours
-    length: int = 0  # bytes committed
-    lines: int = 0  # of ours
 
 
 class TextFile:
@@ -37,9 +27,9 @@ class TextFile:
             self._file = None
         except OSError as exc:
             raise LedgerUnreadable(f"No se puede leer {files.in_words(exc)}.") from exc
-        self.mark, self._size, self._foreign, self._is_another = Mark(), 0, 0, False
+        self.mark, self._size, self._foreign, self._is_another = Committed(), 0, 0, False
 
-    def hold_against(self, mark: Mark) -> tuple[object, ...]:
+    def hold_against(self, mark: Committed) -> tuple[object, ...]:
         """Learn what the ledger says; return what is odd, empty if nothing is.
 
         Oddities that come from looking while the log manager rotates or appends are others a moment later.
@@ -50,7 +40,7 @@ class TextFile:
             return ("away",) if self._is_another else ()
         found = os.fstat(self._file.fileno())
         self._size = found.st_size
-        self._is_another = (found.st_dev, found.st_ino) != (mark.device, mark.inode) and mark != Mark()
+        self._is_another = (found.st_dev, found.st_ino) != (mark.device, mark.inode) and mark != Committed()
         self._foreign = max(self._size - mark.length, 0)
         if self._foreign and self._is_being_appended():
             self._foreign = 0
@@ -97,8 +87,5 @@ class TextFile:
             kept = files.read_bytes(self._side)
         except OSError:
             return False
-        end = _NUMBER + int.from_bytes(kept[:_NUMBER], "big")
-        if int.from_bytes(kept[end : end + _NUMBER], "big") != self.mark.length:
-            return False
         tail = b"".join(piece.tobytes() for piece in self._pieces(self.mark.length, self._size))
-        return kept[_NUMBER:end].startswith(tail)
+        return unpack_block(kept).begins_with(tail, self.mark.length)

@@ -15,6 +15,7 @@ import click
 
 from comun import files
 from comun.errors import SuiteError
+from comun.ledger_format import ANSWERS, LOGS
 from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
@@ -133,8 +134,8 @@ def welcome(settings: Settings, seconds: float) -> str:
         f"Todo listo en {seconds:.1f} s. Ctrl-C detiene la suite en orden.\n"
         f"  Panel      {url}/\n"
         f"  Consulta   {url}/status\n"
-        f"  Archivos   {logs / 'logs.txt'}\n"
-        f"             {logs / 'call_center_status.txt'}\n"
+        f"  Archivos   {logs / LOGS}\n"
+        f"             {logs / ANSWERS}\n"
         f"  Y ahora, en otra terminal:  {test}"
     )
 

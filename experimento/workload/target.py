@@ -9,6 +9,7 @@ import requests
 
 from comun import store
 from comun.errors import AccessDenied, StoreUnavailable, SuiteError
+from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
 from comun.settings import Settings
 from experimento.supervision import running
@@ -53,7 +54,7 @@ def locate(url: str, settings: Settings) -> Running:
         raise Elsewhere(f"{url} está en otra máquina")
     if suite.pid is not None and _address(suite.url) != _address(url):
         raise Elsewhere(f"la carga fue a {url} y la suite que está en marcha aquí es {suite.url}")
-    if not (suite.logs_dir / trails.LEDGER).exists():
+    if not (suite.logs_dir / LEDGER).exists():
         raise Elsewhere(f"no hay libro de registro en {suite.logs_dir} (LOGS_DIR)")
     if suite.pid is None:
         try:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from comun import files
 from comun.errors import SuiteError
 from comun.ids import from_bytes, requested_at, to_bytes
+from comun.ledger_format import LEDGER
 from experimento.workload import records
 from experimento.workload.latency import HOPS
 
-LEDGER = "ledger.sqlite3"
 TRAILS = "trails.jsonl"
 
 

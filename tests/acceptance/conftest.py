@@ -15,6 +15,7 @@ import redis
 from comun import store
 from comun.errors import StoreUnavailable, SuiteError
 from comun.ids import from_bytes, requested_at
+from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
 from experimento.supervision.broker import find_binary
 from experimento.supervision.running import Running, supervised
@@ -101,7 +102,7 @@ class Suite:
     def latest_ended(self) -> float:
         """Return the latest time of request (epoch seconds) among the checks whose lines are written; 0 if none is."""
         try:
-            with closing(sqlite3.connect(f"file:{self.logs_dir / 'ledger.sqlite3'}?mode=ro", uri=True)) as ledger:
+            with closing(sqlite3.connect(f"file:{self.logs_dir / LEDGER}?mode=ro", uri=True)) as ledger:
                 found = ledger.execute("SELECT max(id) FROM checks WHERE t5 IS NOT NULL").fetchone()
         except sqlite3.Error:
             return 0.0

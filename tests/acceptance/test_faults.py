@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from comun.ids import to_bytes
+from comun.ledger_format import LEDGER
 from comun.messages import Hop
 from monitor.figures import Figures
 from tests.acceptance.conftest import Suite
@@ -58,7 +59,7 @@ def account(suite: Suite, seen: Seen, unanswered: frozenset[str] = frozenset()) 
 
     `unanswered` are those that were given up on, with a line of the request and one of that.
     """
-    with sqlite3.connect(f"file:{suite.logs_dir / 'ledger.sqlite3'}?mode=ro", uri=True) as ledger:
+    with sqlite3.connect(f"file:{suite.logs_dir / LEDGER}?mode=ro", uri=True) as ledger:
         rows = dict(ledger.execute("SELECT id, hops FROM checks"))
     events = (suite.logs_dir / "logs.txt").read_text().splitlines()
     answers = (suite.logs_dir / "call_center_status.txt").read_text().splitlines()

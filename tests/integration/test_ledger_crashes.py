@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from comun.errors import FilesUnavailable
+from comun.ledger_format import LEDGER
 from log_manager.ledger import Ledger
 from tests.helpers_ledger import (
     FILES,
@@ -75,7 +76,7 @@ def test_on_a_full_disk_nothing_is_recorded_and_afterwards_each_line_is_there_on
 ) -> None:
     for number in range(40):
         receive(ledger, number)
-    assert (tmp_path / "ledger.sqlite3-wal").stat().st_size > (tmp_path / LOGS).stat().st_size + 20_000
+    assert (tmp_path / f"{LEDGER}-wal").stat().st_size > (tmp_path / LOGS).stat().st_size + 20_000
     with no_file_larger_than(max(0, (tmp_path / LOGS).stat().st_size + more)):
         for _ in range(3):
             with pytest.raises(FilesUnavailable, match="no se puede escribir") as caught:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from comun.errors import FilesUnavailable
+from comun.ledger_format import LEDGER
 from experimento.reconciliation.verify import reconcile_directory
 from experimento.workload.trails import LedgerUnreadable
 from log_manager.ledger import Ledger
 from tests.helpers_ledger import FILES, aside, lines_of, read_lines, receive, statuses_of
 
 LOGS, ANSWERS = FILES
-LEDGER = "ledger.sqlite3"
 Make = Callable[[Path], None]
 
 

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from comun.ledger_format import Committed
 from comun.messages import Hop
 from log_manager import ledger as ledger_module
-from log_manager.files import AppendedFile, Committed
+from log_manager.files import AppendedFile
 from log_manager.ledger import Ledger
 from log_manager.lines import bit
 from tests.helpers_ledger import FILES, START, committed, known_row, line_of, status_of, told_by

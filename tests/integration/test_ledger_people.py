@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from comun.errors import FilesUnavailable
+from comun.ledger_format import LEDGER, Committed
 from log_manager import files
-from log_manager.files import AppendedFile, Committed
+from log_manager.files import AppendedFile
 from log_manager.ledger import Ledger
 from tests.helpers_ledger import (
     FILES,
@@ -218,7 +219,7 @@ def test_a_deleted_ledger_is_begun_anew_by_every_process_that_had_it_open(tmp_pa
     for number, writer in enumerate(writers):
         receive(writer, number)
     for path in tmp_path.iterdir():
-        if path.name == "ledger.sqlite3" or not leftovers:
+        if path.name == LEDGER or not leftovers:
             path.unlink()
     for number, writer in enumerate(writers * 2, 2):
         receive(writer, number)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from comun.ledger_format import LEDGER
 from comun.messages import Hop
 from comun.outbox import Outbox
 from comun.store import connect
@@ -135,7 +136,7 @@ def test_a_ledger_that_is_cut_stops_growing(stand: Stand) -> None:
         for _ in range(4):
             retention.step()
         stand.rotate()
-        with closing(sqlite3.connect(stand.directory / "ledger.sqlite3")) as db:
+        with closing(sqlite3.connect(stand.directory / LEDGER)) as db:
             sizes.append(db.execute("SELECT count(*) FROM checks").fetchone()[0])
     assert max(sizes) <= 2_000
     assert stand.verify().checks == 5_000

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from comun.errors import FilesUnavailable
+from comun.ledger_format import LEDGER
 from comun.messages import Hop
 from experimento.reconciliation.verify import reconcile_directory
 from log_manager.ledger import Ledger
@@ -59,7 +60,7 @@ def test_a_ledger_of_the_version_before_is_gone_on_with(tmp_path: Path, seed: in
 
 
 def test_a_ledger_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as db:
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as db:
         db.execute("PRAGMA user_version = 99")
     ledger = Ledger(tmp_path)
     with pytest.raises(FilesUnavailable, match="versión posterior"):

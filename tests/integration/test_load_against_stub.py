@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from comun.ids import requested_at, to_bytes
+from comun.ledger_format import LEDGER, SCHEMA, VERSION
 from comun.messages import Status
 from comun.settings import Settings
 from experimento.exits import Exit
@@ -23,7 +24,6 @@ from experimento.workload.load import Closed, Fared, Generator, Open
 from experimento.workload.records import Outcome, Record
 from experimento.workload.run import Order, Run
 from tests.helpers_stub import Stub, serving
-from tests.helpers_witnesses import SCHEMA
 
 NOW = datetime(2026, 11, 23).astimezone()
 
@@ -240,8 +240,8 @@ class PartLedger:
         self._knows = knows
         self._known = 0
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(directory / "ledger.sqlite3", check_same_thread=False, isolation_level=None)
-        self._db.executescript(SCHEMA)
+        self._db = sqlite3.connect(directory / LEDGER, check_same_thread=False, isolation_level=None)
+        self._db.executescript(";".join((*SCHEMA, f"PRAGMA user_version = {VERSION}")))
 
     def take(self, check_id: str) -> None:
         """Write the row of a check that was abandoned after its request: it needs no line of an answer."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from comun.ledger_format import ANSWERS, LEDGER, LOGS
 from comun.messages import Hop, stamp
 from experimento.reconciliation.findings import Kind, Report
 from experimento.reconciliation.verify import reconcile_directory
 from experimento.workload.trails import LedgerUnreadable
-from tests.helpers_log_manager import ANSWERS, LOGS, Change, Writer, edit
+from tests.helpers_log_manager import Change, Writer, edit
 from tests.helpers_witnesses import World
 
 
@@ -103,7 +104,7 @@ def test_the_log_managers_own_past_is_clean_whatever_became_of_its_files(tmp_pat
 
 def test_a_batch_appended_but_not_committed_is_no_finding_and_a_foreign_end_is(tmp_path: Path, writer: Writer) -> None:
     writer.go(writer.accept(3))
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger:
         before = ledger.execute("SELECT * FROM files").fetchall()
         writer.go(writer.accept(2), Hop.REQUESTED)
         ledger.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", before)
@@ -177,6 +178,6 @@ def test_a_check_accepted_after_the_outbox_was_read_is_in_flight(tmp_path: Path,
 def test_without_a_ledger_or_with_a_broken_one_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnreadable, match="--logs-dir"):
         reconcile_directory(tmp_path, nothing_in_flight)
-    (tmp_path / "ledger.sqlite3").write_bytes(b"esto no es SQLite" * 100)
+    (tmp_path / LEDGER).write_bytes(b"esto no es SQLite" * 100)
     with pytest.raises(LedgerUnreadable, match="no se puede leer"):
         reconcile_directory(tmp_path, nothing_in_flight)

@@ -13,11 +13,12 @@ import pytest
 
 from comun import store
 from comun.ids import new_id, to_bytes
+from comun.ledger_format import ANSWERS, LEDGER, LOGS
 from comun.messages import Hop
 from comun.outbox import Outbox
 from comun.settings import ROOT
 from experimento.exits import Exit
-from tests.helpers_log_manager import ANSWERS, LOGS, Writer, edit
+from tests.helpers_log_manager import Writer, edit
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_the_command_says_what_is_missing_and_ends_with_69(tmp_path: Path, broke
 
 def test_a_lost_row_is_told_by_its_id_in_the_table(tmp_path: Path, writer: Writer, broker_url: str) -> None:
     writer.go(writer.accept(5))
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger:
         ledger.execute("DELETE FROM checks WHERE id = ?", (to_bytes(writer.accepted[2]),))
         ledger.commit()
     shown = verify(tmp_path, broker_url, "--ids", "-", stdin="\n".join(writer.accepted))

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from comun.ledger_format import LEDGER
 from comun.messages import Status
 from monitor.figures import Figures
 
@@ -11,7 +12,7 @@ from monitor.figures import Figures
 def assert_totals_agree(figures: Figures, in_flight: int, logs_dir: Path) -> None:
     """Hold what the panel counts against the ledger's rows, the answers' lines and the checks in flight."""
     totals = figures.totals()
-    with closing(sqlite3.connect(f"file:{logs_dir / 'ledger.sqlite3'}?mode=ro", uri=True)) as ledger:
+    with closing(sqlite3.connect(f"file:{logs_dir / LEDGER}?mode=ro", uri=True)) as ledger:
         ended = dict(
             ledger.execute("SELECT status, count(*) FROM checks WHERE t5 IS NOT NULL OR t6 IS NOT NULL GROUP BY status")
         )

@@ -6,8 +6,9 @@ import pytest
 
 from comun.errors import MalformedMessage
 from comun.ids import new_id
+from comun.ledger_format import answer_lines, event_lines
 from comun.messages import Check, Hop, Status
-from log_manager.lines import Plan, answer_lines, bit, event_lines, plain_line, plan
+from log_manager.lines import Plan, bit, plain_line, plan
 
 NOW = 1_790_000_000_000_000
 ALL = sum(bit(hop) for hop in Hop if hop <= Hop.RECEIVED)
@@ -96,7 +97,10 @@ def test_a_batch_keeps_the_order_of_its_checks() -> None:
     checks = [check(5, number=n, status=Status(n % 2)) for n in range(4)]
     result = plan({}, Hop.RECEIVED, checks)
     assert [check_id for check_id, _ in result.answers] == [each.id for each in checks]
-    assert answer_lines(result.answers) == "No disponible :(\nDisponible :)\nNo disponible :(\nDisponible :)\n"
+    assert (
+        answer_lines(status for _, status in result.answers)
+        == "No disponible :(\nDisponible :)\nNo disponible :(\nDisponible :)\n"
+    )
 
 
 def test_the_five_lines_of_a_check_have_the_fixed_format() -> None:
