@@ -6,14 +6,11 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from comun.reasons import WORDS, reason
+
 OWN_FILE, OWN_DIRECTORY = 0o600, 0o700  # permissions of what is made
 _OTHERS, _GROUP = 0o002, 0o020  # who may write
 _NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # follow a link, or wait for a FIFO's other end
-_IN_WORDS = {
-    errno.ELOOP: "es un enlace, y los enlaces no se siguen",
-    errno.EISDIR: "es un directorio y debería ser un archivo",
-    errno.ENXIO: "no es un archivo normal",  # a socket, or a FIFO that nobody reads
-}
 
 
 class NotOwned(OSError):
@@ -81,7 +78,7 @@ def check_directory(path: Path, *, shared: bool = False) -> None:
 
 def in_words(exc: OSError) -> str:
     """Say of which file an error is, and what is wrong with it."""
-    return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror or str(exc)
+    return f"{exc.filename}: {reason(exc)}" if exc.filename else reason(exc)
 
 
 def _opener(path: str, flags: int) -> int:
@@ -90,7 +87,7 @@ def _opener(path: str, flags: int) -> int:
     try:
         descriptor = os.open(path, flags | _NEVER, OWN_FILE)
     except OSError as exc:
-        raise OSError(exc.errno, _IN_WORDS.get(exc.errno or 0, exc.strerror), str(path)) from exc
+        raise OSError(exc.errno, reason(exc), str(path)) from exc
     try:
         _refuse_unless_regular(Path(path), os.fstat(descriptor))
     except OSError:
@@ -101,11 +98,11 @@ def _opener(path: str, flags: int) -> int:
 
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        raise OSError(errno.ELOOP, _IN_WORDS[errno.ELOOP], str(path))
+        raise OSError(errno.ELOOP, WORDS[errno.ELOOP], str(path))
 
 
 def _refuse_unless_regular(path: Path, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     kind = errno.ELOOP if stat.S_ISLNK(found.st_mode) else errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.ENXIO
-    raise OSError(kind, _IN_WORDS[kind], str(path))
+    raise OSError(kind, WORDS[kind], str(path))

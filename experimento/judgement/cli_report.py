@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from comun.reasons import reason
 from experimento.exits import Exit
 from experimento.judgement import report, run_folder
 from experimento.workload import options, records
@@ -45,7 +46,7 @@ def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> E
     try:
         summary = judge(folder, wanted)
     except OSError as exc:
-        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({exc.strerror})") from exc
+        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({reason(exc)})") from exc
     text = report.render(summary, form)
     if out is None:
         click.echo(text, nl=False)

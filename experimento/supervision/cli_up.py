@@ -1,7 +1,6 @@
 """`python -m experimento up`: the whole suite with one command."""
 
 import asyncio
-import errno
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ import click
 
 from comun import files
 from comun.errors import SuiteError
+from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
@@ -25,15 +25,6 @@ from experimento.supervision.running import Running, supervised, take_lock, url_
 from experimento.supervision.supervisor import Supervisor
 from experimento.workload.descriptors import sockets_allowed
 
-REASONS = {
-    errno.EACCES: "permiso denegado",
-    errno.EADDRNOTAVAIL: "esa dirección no es de esta máquina",
-    errno.EEXIST: "no es un directorio",
-    errno.ELOOP: "es un enlace",
-    errno.ENOSPC: "disco lleno",
-    errno.ENOTDIR: "no es un directorio",
-    errno.EROFS: "sistema de archivos de solo lectura",
-}
 LEFTOVERS = 15.0  # seconds that the processes of a killed supervisor have to end
 
 
@@ -92,7 +83,7 @@ def _lock(var_dir: Path) -> int | None:
     try:
         return take_lock(var_dir)
     except OSError as exc:
-        raise SuiteError(f"No se puede abrir {var_dir / 'up.lock'}: {_reason(exc)}.") from exc
+        raise SuiteError(f"No se puede abrir {var_dir / 'up.lock'}: {reason(exc)}.") from exc
 
 
 def check_port(settings: Settings) -> None:
@@ -101,7 +92,7 @@ def check_port(settings: Settings) -> None:
     try:
         free = embedded.port_is_free(port, host)
     except OSError as exc:
-        raise SuiteError(f"No se puede escuchar en {host}:{port}: {_reason(exc)}.") from exc
+        raise SuiteError(f"No se puede escuchar en {host}:{port}: {reason(exc)}.") from exc
     if not free:
         raise SuiteError(
             f"El puerto {port} de {host} ya está ocupado. Otro: python -m experimento up --port {port % 65_535 + 1}"
@@ -166,9 +157,5 @@ def _writable(directory: Path, variable: str) -> Path:
     except files.NotOwned as exc:
         raise SuiteError(f"{variable}={path}: {exc.strerror}.") from exc
     except OSError as exc:
-        raise SuiteError(f"No se puede escribir en {variable}={path}: {_reason(exc)}.") from exc
+        raise SuiteError(f"No se puede escribir en {variable}={path}: {reason(exc)}.") from exc
     return path
-
-
-def _reason(exc: OSError) -> str:
-    return REASONS.get(exc.errno or 0) or exc.strerror or str(exc)
