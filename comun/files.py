@@ -6,21 +6,11 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from comun.reasons import WORDS, reason
+
 OWN_FILE, OWN_DIRECTORY = 0o600, 0o700  # permissions of what is made
 _OTHERS, _GROUP = 0o002, 0o020  # who may write
 _NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # follow a link, or wait for a FIFO's other end
-_IN_WORDS = {
-    errno.EACCES: "permiso denegado",
-    errno.EEXIST: "no es un directorio",  # a directory is made unless there is one
-    errno.ENAMETOOLONG: "el nombre es demasiado largo",
-    errno.ENOENT: "no existe",
-    errno.ENOSPC: "disco lleno",
-    errno.ENOTDIR: "no es un directorio",
-    errno.EROFS: "sistema de archivos de solo lectura",
-    errno.ELOOP: "es un enlace, y los enlaces no se siguen",
-    errno.EISDIR: "es un directorio y debería ser un archivo",
-    errno.ENXIO: "no es un archivo normal",  # a socket, or a FIFO that nobody reads
-}
 
 
 class NotOwned(OSError):
@@ -92,11 +82,6 @@ def in_words(exc: OSError) -> str:
     return f"{path}: {reason(exc)}" if path else reason(exc)
 
 
-def reason(exc: OSError) -> str:
-    """Say what is wrong where it is clear which file is meant."""
-    return _IN_WORDS.get(exc.errno or 0) or exc.strerror or str(exc)
-
-
 def _opener(path: str, flags: int) -> int:
     if not hasattr(os, "O_NOFOLLOW"):  # Windows
         _refuse_link(Path(path))
@@ -114,11 +99,11 @@ def _opener(path: str, flags: int) -> int:
 
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        raise OSError(errno.ELOOP, _IN_WORDS[errno.ELOOP], str(path))
+        raise OSError(errno.ELOOP, WORDS[errno.ELOOP], str(path))
 
 
 def _refuse_unless_regular(path: Path, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode):
         return
     kind = errno.ELOOP if stat.S_ISLNK(found.st_mode) else errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.ENXIO
-    raise OSError(kind, _IN_WORDS[kind], str(path))
+    raise OSError(kind, WORDS[kind], str(path))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from comun.durations import seconds_of
 from comun.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,14 +71,12 @@ def _parted(url: str) -> SplitResult | None:
 
 
 def _duration(low: float, high: float) -> Callable[[str], float]:
-    """Parse seconds, also written `500ms`, `5s`, `2m`, `1h` or `30d`; 0 is always allowed and means never."""
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+    """Parse a time as seconds; 0 is always allowed and means never."""
 
     def parse(text: str) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?", text)
-        value = float(match[1]) * units[match[2] or "s"] if match else -1.0
-        if value and not low <= value <= high:
-            raise ValueError(f"0 (nunca) o un tiempo entre {low:g}s y {high:.10g}s, como 5s, 2m o 1h")
+        value = seconds_of(text)
+        if value is None or (value and not low <= value <= high):
+            raise ValueError(f"0 (nunca) o un tiempo entre {low:g}s y {high:.10g}s, como 5s, 2min o 1h")
         return value
 
     return parse

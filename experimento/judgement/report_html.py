@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from comun.settings import ROOT
 from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.accounting import ENDS, FINDINGS
@@ -19,7 +20,7 @@ from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
 from experimento.workload.latency import END_TO_END, GET, HOPS, PERCENTILES
 
-_HERE = Path(__file__).resolve().parent
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}
 _MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
 
@@ -27,7 +28,7 @@ _MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
 def render_html(summary: Mapping[str, Any]) -> str:
     """Return the page."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -79,8 +80,8 @@ def _source(text: str) -> Markup:
 
 
 def _inlined(name: str) -> Markup:
-    """Return a file of ours as it is; it never holds anything of the run's."""
-    return Markup((_HERE / name).read_text(encoding="utf-8"))  # noqa: S704
+    """Return a file of this repository as it is (uPlot: the panel's); it never holds anything of the run's."""
+    return Markup((ROOT / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 def _moment(microseconds: int) -> str:

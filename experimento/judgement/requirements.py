@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from comun.durations import UNITS
 from comun.errors import ConfigurationError
 from experimento.workload.latency import END_TO_END, GET, HOPS
 
@@ -12,7 +13,6 @@ DEFAULT = ("service>=99%", "lost==0")
 SHARES = ("service", "reported")
 COUNTS = ("lost", "duplicated", "unexpected", "altered", "unanswered", "in_flight")
 STAGES = (GET, *HOPS, END_TO_END)
-_MICROSECONDS = {"us": 1, "µs": 1, "ms": 1_000, "s": 1_000_000, "min": 60_000_000}
 _SHAPE = re.compile(
     r"(?:([a-z_]+)_)??(?:p\(?([0-9.]+)\)?|([a-z_]+))\s*(>=|<=|==|>|<)\s*([0-9]+(?:[.,][0-9]+)?)\s*(%|[a-zµ]+)?"
 ).fullmatch
@@ -74,11 +74,11 @@ def _subject(text: str, stage: str | None, rank: str | None, name: str | None) -
 
 def _value(text: str, kind: Kind, value: float, unit: str | None) -> float:
     if kind is Kind.TIME:
-        if unit not in _MICROSECONDS:
-            raise _wrong(text, f"falta la unidad del tiempo: {', '.join(_MICROSECONDS)}")
+        if unit not in UNITS:
+            raise _wrong(text, f"falta la unidad del tiempo: {', '.join(UNITS)}")
         if not value:
             raise _wrong(text, "el tiempo debe ser mayor que cero")
-        return value * _MICROSECONDS[unit]
+        return value * UNITS[unit]
     if kind is Kind.COUNT:
         if unit is not None or value != int(value):
             raise _wrong(text, "el valor debe ser un número entero, sin unidad")

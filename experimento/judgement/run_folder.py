@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comun import files
 from comun.errors import SuiteError
+from comun.reasons import reason
 from experimento.workload import records, trails
 from experimento.workload.records import Record
 from experimento.workload.trails import Trail
@@ -47,4 +47,4 @@ def write_report(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({files.reason(exc)})") from exc
+        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({reason(exc)})") from exc

@@ -14,6 +14,7 @@ from comun.errors import MalformedMessage
 from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
+from experimento.judgement.wording import FINDING_TITLES
 from experimento.reconciliation.findings import Kind, Report
 from experimento.reconciliation.verify import reconcile_suite
 from experimento.supervision.running import find
@@ -26,12 +27,7 @@ CLASSES = (
     ("En curso", "in_flight"),
     ("Sin rastro", "lost_checks"),
 )
-KINDS = {
-    Kind.LOST: ("Perdido", "red"),
-    Kind.DUPLICATED: ("Duplicado", "magenta"),
-    Kind.UNEXPECTED: ("Inesperado", "yellow"),
-    Kind.ALTERED: ("Alterado", "cyan"),
-}
+COLOURS = {Kind.LOST: "red", Kind.DUPLICATED: "magenta", Kind.UNEXPECTED: "yellow", Kind.ALTERED: "cyan"}
 
 
 @click.command()
@@ -80,9 +76,7 @@ def _show(report: Report, console: Console) -> None:
     if report.clean:
         console.print("[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra.", highlight=False)
     else:
-        counts = ", ".join(
-            f"{title.lower()}s: {report.counts[k]}" for k, (title, _) in KINDS.items() if report.counts[k]
-        )
+        counts = ", ".join(f"{FINDING_TITLES[k.value].lower()}s: {report.counts[k]}" for k in Kind if report.counts[k])
         console.print(f"[bold red]No cuadra:[/] {counts}.", highlight=False)
 
 
@@ -106,7 +100,8 @@ def _accounts(report: Report) -> Table:
 
 def _samples(report: Report) -> Table:
     table = Table("Hallazgo", "Testigo", "Salto", "Consulta", "Detalle", title="Hallazgos", title_justify="left")
-    for kind, (title, style) in KINDS.items():
+    for kind, style in COLOURS.items():
+        title = FINDING_TITLES[kind.value]
         found = [finding for finding in report.findings if finding.kind is kind]
         for finding in found[:SHOWN]:
             more = f"\ny {len(finding.ids) - 1} candidatas más" if len(finding.ids) > 1 else ""

@@ -1,7 +1,6 @@
 """`python -m experimento up`: the whole suite with one command."""
 
 import asyncio
-import errno
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ import click
 from comun import files
 from comun.errors import SuiteError
 from comun.ledger_format import ANSWERS, LOGS
+from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
@@ -84,7 +84,7 @@ def _lock(var_dir: Path) -> int | None:
     try:
         return take_lock(var_dir)
     except OSError as exc:
-        raise SuiteError(f"No se puede abrir {var_dir / 'up.lock'}: {files.reason(exc)}.") from exc
+        raise SuiteError(f"No se puede abrir {var_dir / 'up.lock'}: {reason(exc)}.") from exc
 
 
 def check_port(settings: Settings) -> None:
@@ -93,9 +93,7 @@ def check_port(settings: Settings) -> None:
     try:
         free = embedded.port_is_free(port, host)
     except OSError as exc:
-        foreign = exc.errno == errno.EADDRNOTAVAIL
-        why = "esa dirección no es de esta máquina" if foreign else files.reason(exc)
-        raise SuiteError(f"No se puede escuchar en {host}:{port}: {why}.") from exc
+        raise SuiteError(f"No se puede escuchar en {host}:{port}: {reason(exc)}.") from exc
     if not free:
         raise SuiteError(
             f"El puerto {port} de {host} ya está ocupado. Otro: python -m experimento up --port {port % 65_535 + 1}"
@@ -160,5 +158,5 @@ def _writable(directory: Path, variable: str) -> Path:
     except files.NotOwned as exc:
         raise SuiteError(f"{variable}={path}: {exc.strerror}.") from exc
     except OSError as exc:
-        raise SuiteError(f"No se puede escribir en {variable}={path}: {files.reason(exc)}.") from exc
+        raise SuiteError(f"No se puede escribir en {variable}={path}: {reason(exc)}.") from exc
     return path

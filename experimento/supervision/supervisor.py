@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from comun import files
+from comun.reasons import reason
 from experimento.exits import Exit
 from experimento.supervision.child import Child
 from experimento.supervision.console import Console
@@ -159,7 +159,7 @@ class Supervisor:
         try:
             await child.start()
         except OSError as exc:  # too many processes, no memory, no such program
-            self._console.say(f"«{child.spec.name}» no se puede arrancar: {files.reason(exc)}.")
+            self._console.say(f"«{child.spec.name}» no se puede arrancar: {reason(exc)}.")
             return CANNOT_START
         self._publish()
         if child.stopping.is_set():
@@ -253,7 +253,7 @@ class Supervisor:
         try:
             publish(self._var_dir, replace(self._board, processes=processes))
         except OSError as exc:  # a full disk is no reason to stop
-            self._console.say(f"No se puede anotar el estado en {self._var_dir}: {files.reason(exc)}.")
+            self._console.say(f"No se puede anotar el estado en {self._var_dir}: {reason(exc)}.")
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import json
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -18,19 +17,17 @@ from yarl import URL
 
 from comun.errors import ConfigurationError, MalformedMessage
 from comun.ids import parse_id
+from comun.reasons import UNKNOWN_HOST, reason
 from comun.text import clean
 from experimento.workload.records import Outcome, Record
 
 BODY_READ = 65_536  # bytes of an answer: the monitor's has 200, and a hostile target's may have no end
 _REASON_KEPT = 200  # characters
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)  # ValueError: a name or an answer that cannot be decoded
-_SYSTEM = {
-    errno.ECONNREFUSED: "nadie escucha en esa dirección",
-    errno.ECONNRESET: "el servicio la cerró",
-    errno.EPIPE: "el servicio la cerró",
-    errno.EMFILE: "este proceso no puede abrir más archivos (ulimit -n)",
-    errno.ENETUNREACH: "red inalcanzable",
-    errno.EHOSTUNREACH: "equipo inalcanzable",
+_CLOSED = "el servicio la cerró"
+_OF_A_CLIENT = {
+    errno.ECONNRESET: _CLOSED,
+    errno.EPIPE: _CLOSED,
     errno.EADDRNOTAVAIL: "no quedan puertos libres en este equipo",
 }
 
@@ -162,13 +159,15 @@ def read_error(exc: Exception, timeout: float, *, reached: bool) -> tuple[Outcom
 
 
 def _why(exc: BaseException) -> str:
-    if isinstance(exc, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return "nombre de equipo desconocido"
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return UNKNOWN_HOST
     if isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return _SYSTEM[errno.ECONNRESET]
+        return _CLOSED
     if isinstance(exc, aiohttp.ClientResponseError):
         return f"la respuesta no es HTTP ({exc.message})"
-    return _SYSTEM.get(getattr(exc, "errno", None) or 0) or str(exc) or type(exc).__name__
+    if isinstance(exc, OSError):
+        return _OF_A_CLIENT.get(exc.errno or 0) or reason(exc) or type(exc).__name__
+    return str(exc) or type(exc).__name__
 
 
 def status_url(url: str) -> str:

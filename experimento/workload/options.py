@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
+from comun.durations import UNITS, seconds_of
 from comun.settings import Settings
 from experimento.judgement.requirements import Kind, Requirement, parse
 from experimento.supervision import running
 from experimento.workload.client import status_url
 from experimento.workload.records import NAME, NAME_RULE, RUNS
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0}
-_NUMBER = r"\s*([0-9]+(?:[.,][0-9]+)?)\s*"
+_RATE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*(?:/\s*(s|min|m|h))?\s*").fullmatch
 
 
 class Seconds(click.ParamType[float]):
@@ -30,9 +30,8 @@ class Seconds(click.ParamType[float]):
         """Return the seconds, or fail with what is allowed."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(rf"{_NUMBER}(ms|s|min|m|h)?\s*", str(value))
-        seconds = float(found[1].replace(",", ".")) * _UNITS[found[2] or "s"] if found else -1.0
-        if not self._low <= seconds <= self._high:
+        seconds = seconds_of(str(value))
+        if seconds is None or not self._low <= seconds <= self._high:
             self.fail(f"«{value}» debe ser un tiempo entre {self._low:g} s y {self._high:g} s, como 500ms, 30s o 2min.")
         return seconds
 
@@ -46,8 +45,8 @@ class Rate(click.ParamType[float]):
         """Return the requests a second, or fail with what is allowed."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(rf"{_NUMBER}(?:/\s*(s|min|m|h))?\s*", str(value))
-        rate = float(found[1].replace(",", ".")) / _UNITS[found[2] or "s"] if found else 0.0
+        found = _RATE(str(value))
+        rate = float(found[1].replace(",", ".")) * 1e6 / UNITS[found[2] or "s"] if found else 0.0
         if not 0.001 <= rate <= 100_000:
             self.fail(f"«{value}» debe ser un ritmo entre 0.001/s y 100000/s, como 200/s o 600/min.")
         return rate

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self, TextIO, TypeVar
 
 from comun import files
 from comun.errors import ConfigurationError, SuiteError
+from comun.reasons import reason
 from comun.text import clean
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
                 raise ConfigurationError(f"--out {out}: no es una carpeta") from None
             number += 1
         except OSError as exc:
-            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({files.reason(exc)})") from exc
+            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({reason(exc)})") from exc
     if is_run:
         _point_at(run)
     return run

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from comun import files
 from comun.errors import StoreUnavailable
+from comun.reasons import reason
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement import report, run_folder
@@ -161,7 +162,7 @@ def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
         records.write_document(folder / run_folder.SUMMARY, summary)
         files.replace(folder / "report.html", page)
     except OSError as exc:
-        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({files.reason(exc)})") from exc
+        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({reason(exc)})") from exc
     return summary
 
 

@@ -11,6 +11,7 @@ from comun import store
 from comun.errors import AccessDenied, StoreUnavailable, SuiteError
 from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
+from comun.reasons import reason
 from comun.settings import Settings
 from experimento.supervision import running
 from experimento.supervision.running import Running
@@ -40,11 +41,7 @@ def check_reachable(url: str, timeout: float) -> None:
 
 
 def _why(exc: OSError, timeout: float) -> str:
-    if isinstance(exc, TimeoutError):
-        return f"sin respuesta en {timeout:g} s"
-    if isinstance(exc, socket.gaierror):
-        return "nombre de equipo desconocido"
-    return "nadie escucha en esa dirección" if isinstance(exc, ConnectionRefusedError) else str(exc.strerror)
+    return f"sin respuesta en {timeout:g} s" if isinstance(exc, TimeoutError) else reason(exc)
 
 
 def locate(url: str, settings: Settings) -> Running:

@@ -1,5 +1,6 @@
 """The suite's own files: regular ones only, never by a link, for their user alone."""
 
+import errno
 import os
 import socket
 import stat
@@ -113,3 +114,17 @@ def _will_do(path: Path, *, shared: bool) -> bool:
     except NotOwned:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "disco lleno"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "nombre de equipo desconocido"),
+        (NotOwned(errno.EPERM, "debe ser un directorio de este usuario"), "debe ser un directorio de este usuario"),
+        (OSError("otra cosa"), "otra cosa"),
+        (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "up.json"), "up.json: no existe"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_the_readers_words(error: OSError, said: str) -> None:
+    assert files.in_words(error) == said

@@ -15,6 +15,7 @@ from experimento.judgement.requirements import DEFAULT, Kind, parse
         ("P50<=0.2s", (Kind.TIME, "get", "<=", 200_000, 0.5)),
         ("p(99.9)<2s", (Kind.TIME, "get", "<", 2_000_000, 0.999)),  # as k6 writes it
         ("end_to_end_p99<1min", (Kind.TIME, "end_to_end", "<", 60_000_000, 0.99)),
+        ("end_to_end_p99<1m", (Kind.TIME, "end_to_end", "<", 60_000_000, 0.99)),
         ("relayed_p90<800µs", (Kind.TIME, "relayed", "<", 800, 0.9)),
         ("lost==0", (Kind.COUNT, "lost", "==", 0, 1)),
         ("duplicated==0", (Kind.COUNT, "duplicated", "==", 0, 1)),
@@ -45,7 +46,7 @@ def test_a_requirement_is_read_as_it_is_written(text: str, read: tuple[Kind, str
         ("service>=99", "un porcentaje como 99% o una proporción como 0.99"),
         ("service>=99ms", "un porcentaje como 99% o una proporción como 0.99"),
         ("p99<500", "falta la unidad del tiempo"),
-        ("p99<500h", "falta la unidad del tiempo"),
+        ("p99<500x", "falta la unidad del tiempo"),
         ("p99<0ms", "mayor que cero"),
         ("p100<1s", "el percentil va entre 0 y 100, sin incluirlos"),
         ("p0<1s", "el percentil va entre 0 y 100, sin incluirlos"),

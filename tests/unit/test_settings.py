@@ -108,6 +108,8 @@ def test_the_error_of_a_secret_does_not_show_it(variable: str, value: str) -> No
         ("MONITOR_ACCEPT_TIMEOUT", "1e1", "accept_timeout", 10.0),
         ("MONITOR_INTERVAL", "500ms", "monitor_interval", 0.5),
         ("MONITOR_INTERVAL", "5s", "monitor_interval", 5.0),
+        ("MONITOR_INTERVAL", "2min", "monitor_interval", 120.0),
+        ("MONITOR_INTERVAL", "0,5 m", "monitor_interval", 30.0),
         ("MONITOR_INTERVAL", "2m", "monitor_interval", 120.0),
         ("MONITOR_INTERVAL", "1h", "monitor_interval", 3_600.0),
         ("MONITOR_INTERVAL", "0", "monitor_interval", 0.0),

@@ -85,6 +85,7 @@ def test_every_vendored_file_is_the_one_that_was_taken() -> None:
     known = {path: digest for digest, path in (line.split("  ") for line in lines if not line.startswith("#"))}
     found = {str(path.relative_to(ROOT)) for where in (*CODE, "tests") for path in (ROOT / where).rglob("vendor/*")}
     assert known.keys() == found
+    assert len({*known.values()}) == len(known)  # none stands here twice
     assert {path: hashlib.sha256((ROOT / path).read_bytes()).hexdigest() for path in known} == known
 
 
