@@ -65,7 +65,8 @@ class Intake:
         try:
             check_id = NOBODY
             check_id = new_id(self._bus.clock.now(), random.getrandbits(62))
-            self._refuse_overload()
+            if time.monotonic() - self._size_at <= SIZE_FRESH:  # else the writer looks first
+                self._refuse_overload()
         except SuiteError:
             self._tally.refused([check_id])
             raise
@@ -78,6 +79,8 @@ class Intake:
         if not group.done.wait(max(0.0, deadline - time.monotonic())):
             self._withdraw(group, check_id)
             raise AcceptanceUncertain("el broker no confirmó la escritura a tiempo", check_id)
+        if isinstance(group.error, Overloaded):
+            raise Overloaded(str(group.error)) from group.error
         if group.error is not None:
             raise AcceptanceUncertain(str(group.error), check_id) from group.error
         return check_id
@@ -95,20 +98,24 @@ class Intake:
         """Write a whole group with one round trip, trying again until the budget of its first request is used up.
 
         1. Wait for a crowded system to catch up; meanwhile the group fills. 2. Close the group, so that the next
-        request opens another. 3. Write. 4. Wake the requests and hand the ids to the publisher.
+        request opens another. 3. Refuse it if there is no room. 4. Write. 5. Wake the requests and hand the ids to the
+        publisher.
         """
         group = self._gather()
         grace = int(self._settings.resend_grace * 1e6)
         try:
             if not group.ids:  # all were withdrawn
                 return
+            if self._size >= self._settings.max_in_flight:
+                retry_until(group.deadline, self._look)
+                self._refuse_overload()
             write, counting = self._writer.next(), accepted(group.ids)
             self._size = retry_until(
                 group.deadline, lambda: self._outbox.add(group.ids, grace, write=write, counting=counting)
             )
             self._size_at = time.monotonic()
             group.error = None
-        except StoreUnavailable as exc:
+        except (StoreUnavailable, Overloaded) as exc:
             group.error = exc
         except BaseException as exc:
             group.error = exc
@@ -133,21 +140,22 @@ class Intake:
     def _hold_back(self) -> None:
         """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""
         until = time.monotonic() + HOLD_BACK
-        while self._size > CROWDED and time.monotonic() < until:
+        while CROWDED < self._size < self._settings.max_in_flight and time.monotonic() < until:
             try:
-                self._size = self._outbox.size()
+                self._look()
             except StoreUnavailable:
                 return  # the write has its own patience
             if self._size > CROWDED:
                 time.sleep(LOOK_AGAIN)
 
+    def _look(self) -> int:
+        """Learn how many checks are in flight. The store's client may wait beyond a budget, so no request does it."""
+        self._size = self._outbox.size()
+        self._size_at = time.monotonic()
+        return self._size
+
     def _refuse_overload(self) -> None:
         limit = self._settings.max_in_flight
-        if self._size < limit:
-            return
-        if time.monotonic() - self._size_at > SIZE_FRESH:
-            self._size = self._outbox.size()
-            self._size_at = time.monotonic()
         if self._size >= limit:
             raise Overloaded(f"hay {self._size} consultas en curso, el máximo es {limit}")
 
