@@ -74,7 +74,6 @@ class Ledger:
         self._generations: dict[str, int] = {}  # of the files, as of the transaction under way
         self._in_flight = in_flight
         self._cut_from, self._cut_in = b"", dict[str, int]()  # where the next look for rows to cut begins
-        self._utc_offset: int | None = None  # what we noted last
         self._inode = 0  # of the open database
         self._thread_lock = threading.Lock()
 
@@ -148,11 +147,11 @@ class Ledger:
         return [check for check in checks if check.id not in again]
 
     def _note_zone(self, db: sqlite3.Connection, second: int) -> None:
-        """Note by which offset from UTC a time was written, if it is another one than before."""
+        """Note by which offset from UTC a time was written, unless the ledger says so."""
         offset = time.localtime(second).tm_gmtoff
-        if offset != self._utc_offset:
+        noted = db.execute("SELECT utc_offset FROM zones WHERE since <= ? ORDER BY since DESC LIMIT 1", (second,))
+        if noted.fetchone() != (offset,):
             db.execute("INSERT OR REPLACE INTO zones VALUES (?, ?)", (second - second % _QUARTER, offset))
-            self._utc_offset = offset
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, dict[str, Committed]]]:
@@ -163,7 +162,6 @@ class Ledger:
                 yield db, self._begin(db)
                 db.execute("COMMIT")
             except BaseException:
-                self._utc_offset = None
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
@@ -190,7 +188,6 @@ class Ledger:
             db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, *committed, generation))
             if name == LOGS:
                 db.execute("DELETE FROM zones")
-                self._utc_offset = None
         return committed, another
 
     def _still_there(self) -> sqlite3.Connection | None:

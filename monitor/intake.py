@@ -26,7 +26,10 @@ NOBODY = new_id(0, 0)  # stands for the id of a request that came while the cloc
 
 
 class InFlight:
-    """How many checks are in flight, as last heard; when they are too many, newcomers wait, and then are refused."""
+    """How many checks are in flight, as last heard; when they are too many, newcomers wait, and then are refused.
+
+    Only the writer looks at the store: its client may wait for longer than the budget of a request.
+    """
 
     def __init__(self, outbox: Outbox, limit: int) -> None:
         self._outbox = outbox
@@ -37,21 +40,28 @@ class InFlight:
         """Take note of how many there are now."""
         self._count, self._heard_at = count, time.monotonic()
 
-    def refuse_overload(self) -> None:
-        """Raise Overloaded if there are too many, StoreUnavailable if it cannot be known."""
-        if self._count >= self._limit and time.monotonic() - self._heard_at > FRESH:
-            self.hear(self._outbox.size())
-        if self._count >= self._limit:
+    def refuse_newcomer(self) -> None:
+        """Raise Overloaded if there were too many a moment ago."""
+        if self._count >= self._limit and time.monotonic() - self._heard_at <= FRESH:
             raise Overloaded(f"hay {self._count} consultas en curso, el máximo es {self._limit}")
+
+    def refuse_group(self, until: float) -> None:
+        """Raise Overloaded if there are too many. Looks until a moment (monotonic seconds); raises StoreUnavailable."""
+        if self._count >= self._limit:
+            insist(self._look, until=until, longest=RETRY_PAUSE)
+            self.refuse_newcomer()
 
     def wait_while_crowded(self) -> None:
         """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""
         until = time.monotonic() + SLOWED
         with suppress(StoreUnavailable):  # the write has its own patience
-            while self._count > CROWDED and time.monotonic() < until:
-                self.hear(self._outbox.size())
+            while CROWDED < self._count < self._limit and time.monotonic() < until:
+                self._look()
                 if self._count > CROWDED:
                     time.sleep(LOOK_AGAIN)
+
+    def _look(self) -> None:
+        self.hear(self._outbox.size())
 
 
 class _Group:
@@ -92,7 +102,7 @@ class Intake:
         try:
             check_id = NOBODY
             check_id = new_id(self._clock.now(), random.getrandbits(62))
-            self._in_flight.refuse_overload()
+            self._in_flight.refuse_newcomer()
         except SuiteError:
             self._counting.refused([check_id])
             raise
@@ -105,6 +115,8 @@ class Intake:
         if not group.done.wait(max(0.0, deadline - time.monotonic())):
             self._withdraw(group, check_id)
             raise AcceptanceUncertain("el broker no confirmó la escritura a tiempo", check_id)
+        if isinstance(group.error, Overloaded):
+            raise Overloaded(str(group.error)) from group.error
         if group.error is not None:
             raise AcceptanceUncertain(str(group.error), check_id) from group.error
         return check_id
@@ -122,12 +134,14 @@ class Intake:
         """Write a whole group with one round trip, trying again until the budget of its first request is used up.
 
         1. Wait for a crowded system to catch up; meanwhile the group fills. 2. Close the group, so that the next
-        request opens another. 3. Write. 4. Wake the requests and hand the ids to the publisher.
+        request opens another. 3. Refuse it if there is no room. 4. Write. 5. Wake the requests and hand the ids to the
+        publisher.
         """
         group = self._gather()
         try:
             if not group.ids:  # all were withdrawn
                 return
+            self._in_flight.refuse_group(group.deadline)
             write, counting = self._writer.next(), self._counting.accepted(group.ids)
             count = insist(
                 lambda: self._outbox.add(group.ids, self._grace, write=write, counting=counting),
@@ -136,7 +150,7 @@ class Intake:
             )
             self._in_flight.hear(count)
             group.error = None
-        except StoreUnavailable as exc:
+        except (StoreUnavailable, Overloaded) as exc:
             group.error = exc
         except BaseException as exc:
             group.error = exc

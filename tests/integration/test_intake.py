@@ -59,6 +59,10 @@ class WatchedOutbox(Outbox):
         self.taken += ids
         return size
 
+    def size(self) -> int:
+        assert self.gate.wait(30)
+        return super().size()
+
 
 class Stand:
     """An intake with all that it works with."""
@@ -227,6 +231,20 @@ def test_beyond_the_limit_of_checks_in_flight_newcomers_are_refused_at_once(stan
             return False
 
     wait_until(accepts_again, timeout=20)
+
+
+def test_beyond_the_limit_nobody_waits_longer_than_the_budget_for_a_look_at_the_outbox(
+    stand: Accepts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.intake.SIZE_FRESH", -1.0)  # seconds; what is known is always too old
+    here = stand(max_in_flight=1, accept_timeout=0.1)
+    here.intake.accept()
+    here.outbox.gate.clear()
+    with pytest.raises(AcceptanceUncertain) as caught:  # although the look has not ended
+        here.intake.accept()
+    here.outbox.gate.set()
+    wait_until(lambda: here.tally.turned_away == [caught.value.check_id], timeout=20)
+    assert here.outbox.size() == 1
 
 
 class Looks(Bus):

@@ -41,6 +41,20 @@ def test_the_hops_of_one_check_may_stand_in_several_generations(ledger: Ledger, 
     assert (report.archived, report.lines[LOGS]) == (4, 1)
 
 
+@pytest.mark.parametrize("change", ["rotated", "a new ledger too"])
+def test_a_file_that_another_process_began_has_its_zone_too(ledger: Ledger, tmp_path: Path, change: str) -> None:
+    receive(ledger, 1)
+    other = Ledger(tmp_path)
+    receive(other, 1)
+    for path in [tmp_path / LOGS, *(tmp_path.glob("ledger.sqlite3*") if change != "rotated" else ())]:
+        path.rename(tmp_path / f"old-{path.name}")
+    other.record_plain("t", "[ayer] - Otro - algo\n")  # begins the file
+    other.close()
+    receive(ledger, 2)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as db:
+        assert db.execute("SELECT count(*) FROM zones").fetchone() == (1,)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_ledger_of_the_version_before_is_gone_on_with(tmp_path: Path, seed: int) -> None:
     world = World(seed, 60)
