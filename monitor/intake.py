@@ -42,14 +42,14 @@ class InFlight:
 
     def refuse_newcomer(self) -> None:
         """Raise Overloaded if there were too many a moment ago."""
-        if self._count >= self._limit and time.monotonic() - self._heard_at <= FRESH:
-            raise Overloaded(f"hay {self._count} consultas en curso, el máximo es {self._limit}")
+        if time.monotonic() - self._heard_at <= FRESH:
+            self._refuse_overload()
 
     def refuse_group(self, until: float) -> None:
         """Raise Overloaded if there are too many. Looks until a moment (monotonic seconds); raises StoreUnavailable."""
         if self._count >= self._limit:
             insist(self._look, until=until, longest=RETRY_PAUSE)
-            self.refuse_newcomer()
+            self._refuse_overload()
 
     def wait_while_crowded(self) -> None:
         """Slow the clients down a little while too much is in flight, instead of letting the queues grow."""
@@ -62,6 +62,10 @@ class InFlight:
 
     def _look(self) -> None:
         self.hear(self._outbox.size())
+
+    def _refuse_overload(self) -> None:
+        if self._count >= self._limit:
+            raise Overloaded(f"hay {self._count} consultas en curso, el máximo es {self._limit}")
 
 
 class _Group:

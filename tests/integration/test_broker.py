@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from comun import store
 from comun.celery_app import SuiteCelery
 from comun.errors import StoreUnavailable, SuiteError
+from comun.ledger_format import LOGS
 from comun.settings import Settings
 from comun.transport import Transport
 from experimento.supervision import broker as embedded
@@ -136,11 +137,11 @@ def test_a_worker_works_over_tls_and_nobody_speaks_to_a_broker_without_a_good_ce
             with pytest.raises(redis.ConnectionError, match="certificate verify failed"):
                 SuiteCelery(Settings(broker_url=url), "prueba").connection().connect()
         settings = Settings(broker_url=f"{unknown}?ssl_ca_certs={made}", logs_dir=tmp_path)
-        celery = SuiteCelery(settings, "prueba")
+        celery, logs = SuiteCelery(settings, "prueba"), tmp_path / LOGS
         for _ in range(20):
             celery.send_task("write_log", args=("Otro", "algo", "ayer"), queue="logs")
         with workers(settings, "logs", output=tmp_path):
-            wait_until(lambda: (tmp_path / "logs.txt").read_text().count("Otro - algo\n") == 20, timeout=20)
+            wait_until(lambda: logs.exists() and logs.read_text().count("Otro - algo\n") == 20, timeout=20)
 
 
 def test_who_takes_the_port_of_a_killed_broker_hears_nothing_from_the_suite(tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ def test_what_stands_in_the_place_of_a_file_or_directory_is_named(tmp_path: Path
     place.touch() if name == "broker" else place.mkdir()
     with pytest.raises(SuiteError) as caught:
         prepare(tmp_path)
-    what = "no es un directorio" if name == "broker" else "es un directorio y debería ser un archivo"
+    what = "ya hay otra cosa con ese nombre" if name == "broker" else "es un directorio y debería ser un archivo"
     assert str(caught.value) == f"No se puede preparar el broker: {place}: {what}."
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from comun import entries, heartbeat, store
-from comun.bus import make_celery
+from comun.celery_app import SuiteCelery
 from comun.dead_letters import DeadLetters
 from comun.ids import new_id, requested_at
 from comun.messages import QUEUES, Check, Status
@@ -185,7 +185,7 @@ def test_workers_start_and_checks_are_answered_with_every_binding_of_the_wrong_t
     with workers(settings, *QUEUES, output=tmp_path):
         assert monitor.app.test_client().get("/status").status_code == 200
         wait_until(lambda: ended(monitor), 20)
-        inspect = make_celery(settings, "prueba").control.inspect(timeout=20, limit=len(QUEUES))
+        inspect = SuiteCelery(settings, "prueba").control.inspect(timeout=20, limit=len(QUEUES))
         assert len(inspect.ping() or ()) == len(QUEUES)
     assert monitor.store.mget(bindings) == ["x"] * len(QUEUES)  # nobody needs them
     assert monitor.store.mget(f"{key}:ajeno" for key in kombus) == ["x"] * len(kombus)

@@ -236,7 +236,7 @@ def test_beyond_the_limit_of_checks_in_flight_newcomers_are_refused_at_once(stan
 def test_beyond_the_limit_nobody_waits_longer_than_the_budget_for_a_look_at_the_outbox(
     stand: Accepts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.intake.SIZE_FRESH", -1.0)  # seconds; what is known is always too old
+    monkeypatch.setattr("monitor.intake.FRESH", -1.0)  # seconds; what is known is always too old
     here = stand(max_in_flight=1, accept_timeout=0.1)
     here.intake.accept()
     here.outbox.gate.clear()
