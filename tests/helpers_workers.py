@@ -19,7 +19,12 @@ APPS = {role.id: f"{role.folder}.app.celery" for role in Role if role is not Rol
 
 @contextmanager
 def workers(
-    settings: Settings, *queues: str, output: Path, apps: Mapping[str, str] = APPS, path: Path = ROOT
+    settings: Settings,
+    *queues: str,
+    output: Path,
+    apps: Mapping[str, str] = APPS,
+    path: Path = ROOT,
+    pool: str = "solo",
 ) -> Iterator[None]:
     """Run a worker for each queue, all of them ready; afterwards they are ended, and waited for.
 
@@ -27,7 +32,7 @@ def workers(
     """
     environment = settings.environment() | {"PYTHONPATH": str(path)}
     with ExitStack() as stack:
-        processes = [stack.enter_context(_worker(queue, apps[queue], environment, output)) for queue in queues]
+        processes = [stack.enter_context(_worker(queue, apps[queue], environment, output, pool)) for queue in queues]
         wait_until(lambda: {process.pid for process in processes} <= alive(settings), timeout=60)
         yield
         for process in processes:
@@ -42,10 +47,12 @@ def alive(settings: Settings) -> set[int]:
 
 
 @contextmanager
-def _worker(queue: str, app: str, environment: Mapping[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _worker(
+    queue: str, app: str, environment: Mapping[str, str], output: Path, pool: str
+) -> Iterator[subprocess.Popen[bytes]]:
     name = f"{queue}-{len(list(output.glob(f'{queue}-*.txt')))}"
     argv = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{name}@%h"]
-    argv += ["--loglevel=info", "--pool=solo", "-Q", queue]
+    argv += ["--loglevel=info", f"--pool={pool}", "-Q", queue]
     with (output / f"{name}.txt").open("wb") as file:
         process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT)
         try:

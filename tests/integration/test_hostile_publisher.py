@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
@@ -15,16 +16,16 @@ import redis
 from comun import heartbeat, store
 from comun.celery_app import SuiteCelery
 from comun.dead_letters import ENTRY_KEPT, KEPT, DeadLetters
-from comun.envelope import unwrap
+from comun.envelope import DEEPEST, unwrap
 from comun.messages import QUEUES, Route
 from comun.settings import Settings
 from comun.transport import Channel
 from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
 from tests.helpers_ledger import known_hops
-from tests.helpers_workers import APPS, alive
+from tests.helpers_workers import APPS, alive, workers
 from tests.support import hostile_broadcast
-from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, packed, valid
+from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, nested, packed, valid
 
 SEEDS = range(5)
 CHANCE = random.Random(1_000)
@@ -162,6 +163,22 @@ def test_a_key_of_the_wrong_type_in_the_way_is_set_aside(suite: Suite, key: str)
     suite.client.set(key, "x")
     wait_until(lambda: suite.client.get(f"{key}:ajeno") == b"x", timeout=30)
     suite.assert_answers()
+
+
+def test_a_worker_with_a_pool_of_processes_outlives_bodies_of_any_depth(broker_url: str, tmp_path: Path) -> None:
+    settings = Settings(broker_url=broker_url, logs_dir=tmp_path)
+    suite = Suite(settings, redis.Redis.from_url(broker_url), DeadLetters(store.connect(broker_url)))
+    bodies = [[[nested(depth)], {}, {}] for depth in (DEEPEST, 100, 600, 700)]
+    deep = [packed({**valid("write_log", f"{number}", []), "body": body}) for number, body in enumerate(bodies)]
+    good = message("write_log", CHANCE)
+    with workers(settings, "logs", output=tmp_path, pool="prefork"):
+        before = alive(settings)
+        suite.put([Broken("body", "logs", raw) for raw in deep])
+        suite.client.lpush("logs", packed(good))
+        wait_until(lambda: known_hops(tmp_path, good["body"][0][-1][0][0]) == 0b11111, timeout=30)
+        suite.wait_until_empty(timeout=30)
+        assert suite.kept() == Counter((raw, len(raw)) for raw in deep)
+        assert alive(settings) == before
 
 
 def test_the_letters_are_json_that_others_can_read(suite: Suite) -> None:
