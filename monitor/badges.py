@@ -3,6 +3,7 @@
 from html import escape
 from typing import Any
 
+from comun.spanish import THIN, percent
 from monitor.availability import Share, verdict
 
 CHARACTER = 6.2  # pixels of a character of 11 px Verdana, on average; textLength makes it exact
@@ -27,8 +28,7 @@ def words(window: str, share: Share, target: float) -> tuple[str, str, str]:
     label = f"disponibilidad {window}"
     if share.ratio is None:
         return label, "sin datos", "none"
-    # Cut, not rounded: 99.999 % is not 100 %.
-    return label, f"{int(share.ratio * 10_000) / 100:g} %".replace(".", ","), verdict(share, target)
+    return label, percent(share.ratio).replace(THIN, " "), verdict(share, target)  # Verdana has no narrow space
 
 
 def svg(window: str, share: Share, target: float) -> str:

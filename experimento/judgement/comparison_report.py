@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from math import inf, isfinite, isnan
 
+from comun.spanish import THIN, decimal, percent
 from comun.text import clean, markdown
 from experimento.judgement.comparison import Change, Figure, untold
-from experimento.judgement.wording import STAGE_TITLES, THIN, duration, percent
+from experimento.judgement.wording import STAGE_TITLES, duration
 from experimento.workload.latency import END_TO_END
 
 _TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
@@ -94,7 +95,7 @@ def _signed(figure: Figure, value: float) -> str:
         return "-∞" if value < 0 else "+∞"
     sign = "-" if value < 0 else "+" if value > 0 else ""
     if figure.rank is None:
-        return f"{sign}{abs(value) * 100:.2f}{THIN}pp"
+        return f"{sign}{decimal(abs(value) * 100, 2)}{THIN}pp"
     return f"{sign}{duration(abs(value))}"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from comun.spanish import percent
 from experimento.judgement.accounting import FINDINGS
 from experimento.judgement.intervals import Flags
 from experimento.judgement.measures import Measures, share_of_time
@@ -12,7 +13,7 @@ from experimento.judgement.requirements import Kind, Requirement
 from experimento.judgement.run_folder import Run
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Judgement, Verdict, judge
-from experimento.judgement.wording import count, duration, percent, too_few
+from experimento.judgement.wording import count, duration, too_few
 from experimento.workload.latency import GET
 
 Item = dict[str, Any]

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from comun.settings import ROOT
+from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.accounting import ENDS, FINDINGS
@@ -34,7 +35,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(percent=wording.percent, count=wording.count, duration=wording.duration, moment=_moment,
+    environment.filters.update(percent=percent, count=wording.count, duration=wording.duration, moment=_moment,
         latency=wording.latency, source=_source)  # fmt: skip
     environment.globals.update(
         inlined=_inlined, placed=_Placed(), by_time=wording.BY_TIME, too_few=wording.too_few, new_look=wording.NEW_LOOK,

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from comun.spanish import percent
 from comun.text import csv_cell, markdown
 from experimento.exits import Exit
 from experimento.judgement.accounting import ENDS, FINDINGS
@@ -22,7 +23,6 @@ from experimento.judgement.wording import (
     WARNING,
     count,
     latency,
-    percent,
     too_few,
 )
 
@@ -130,7 +130,7 @@ def _share_lines(summary: Summary) -> list[str]:
 def _share(found: Mapping[str, Any]) -> str:
     if not found["bounded"]:
         return f"{percent(found['ratio'])}; {too_few(found['total'] / found['effect'])}"
-    return f"{percent(found['ratio'])} [{percent(found['low'])}, {percent(found['high'])}]"
+    return f"{percent(found['ratio'])} [{percent(found['low'])}; {percent(found['high'])}]"
 
 
 def _latencies(summary: Summary) -> Iterable[tuple[str, Mapping[str, Any]]]:

@@ -1,15 +1,13 @@
-"""Figures as a person reads them in Spanish: shares, times and counts. Pure; used by every report."""
-
-from math import floor
+"""Titles, sentences, times and counts as a person reads them in Spanish. Pure; used by every report."""
 
 from comun.messages import Hop, Status
+from comun.spanish import THIN, decimal
 from experimento.exits import Exit
 from experimento.judgement.intervals import LEAST_WORTH
 from experimento.workload.latency import END_TO_END, GET
 from experimento.workload.records import Outcome
 
 WARNING = 2_000  # characters of a warning; it may quote what a service answered
-THIN = "\u202f"  # narrow no-break space: between thousands, and before a unit
 
 STAGE_TITLES = {
     GET: "GET /status",
@@ -77,16 +75,6 @@ def too_few(worth: float) -> str:
     )
 
 
-def percent(share: float | None, digits: int = 2) -> str:
-    """Write a share; what is short of 100 % never reads as 100 %, however close."""
-    if share is None:
-        return "—"
-    scale = 10**digits
-    shown = min(round(share * 100 * scale), floor(100 * scale - 1) if share < 1 else 100 * scale) / scale
-    text = f"{shown:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
-
-
 def count(value: float | None) -> str:
     """Write a whole number with its thousands apart."""
     return "—" if value is None else f"{round(value):,}".replace(",", THIN)
@@ -113,4 +101,4 @@ def latency(microseconds: float | None) -> str:
 def _digits(value: float) -> str:
     size = abs(value)
     places = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2
-    return f"{value:.{places}f}"
+    return decimal(value, places)

@@ -14,19 +14,12 @@ from comun.errors import MalformedMessage
 from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
-from experimento.judgement.wording import FINDING_TITLES
+from experimento.judgement.wording import END_TITLES, FINDING_TITLES
 from experimento.reconciliation.findings import Kind, Report
 from experimento.reconciliation.verify import reconcile_suite
 from experimento.supervision.running import find
 
 SHOWN = 10  # findings of each kind in the table
-CLASSES = (
-    ("Disponible", "available"),
-    ("No disponible", "unavailable"),
-    ("Sin respuesta", "unanswered"),
-    ("En curso", "in_flight"),
-    ("Sin rastro", "lost_checks"),
-)
 COLOURS = {Kind.LOST: "red", Kind.DUPLICATED: "magenta", Kind.UNEXPECTED: "yellow", Kind.ALTERED: "cyan"}
 
 
@@ -84,7 +77,7 @@ def _accounts(report: Report) -> Table:
     title = "Conciliación" if report.accepted is None else "Conciliación de las consultas indicadas"
     table = Table("", "Cuenta", title=title, title_justify="left")
     table.columns[1].justify = "right"
-    for name, attribute in CLASSES:
+    for attribute, name in END_TITLES.items():
         table.add_row(name, str(getattr(report, attribute)))
     if report.cut:
         table.add_row("Recortadas del libro de registro", str(report.cut))

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from comun import files
 from comun.clock import Clock
+from comun.spanish import percent
 from experimento.judgement.sequential import InOrder
-from experimento.judgement.wording import count, duration, percent
+from experimento.judgement.wording import count, duration
 from experimento.workload import records
 from experimento.workload.interrupt import Interrupt
 from experimento.workload.live import Live

@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Iterable
 
-from experimento.judgement.wording import count, duration, percent
+from comun.spanish import percent
+from experimento.judgement.wording import count, duration
 from experimento.workload.latency import percentile
 from experimento.workload.records import Outcome, Record
 

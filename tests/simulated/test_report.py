@@ -13,11 +13,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from comun.spanish import percent
 from experimento.judgement.report import FORMATS, render
 from experimento.judgement.requirements import parse
 from experimento.judgement.run_folder import Run
 from experimento.judgement.summary import summarize
-from experimento.judgement.wording import count, duration, percent
+from experimento.judgement.wording import count, duration
 from tests.helpers_run import make_run, reconcile
 
 HOSTILE = '<script>alert("1")</script>|\x00\n=cmd()'
@@ -196,7 +197,7 @@ def test_no_cell_of_the_csv_is_a_formula(name: str) -> None:
 def test_the_terminal_shows_accounting_both_availabilities_and_the_verdict_last() -> None:
     text = render(summary(make_run(1000, warnings=["el generador fue el límite"])), "text").replace("\u202f", " ")
     assert "Peticiones: 1 000 = aceptadas 1 000 + rechazadas por el servicio 0" in text
-    assert "Disponibilidad del servicio: 100 % [99.63 %, 100 %] (atendidas a tiempo)" in text
+    assert "Disponibilidad del servicio: 100 % [99,63 %; 100 %] (atendidas a tiempo)" in text
     assert "configurado al 90 %" in text
     assert "Aviso: el generador fue el límite" in text
     assert "\nVeredicto: Cumple\n  ✓ service>=99%: cumple (1 000 de 1 000" in text
@@ -222,16 +223,17 @@ def test_what_was_not_answered_stands_beside_every_percentile(form: str) -> None
     ("shown", "text"),
     [
         (percent(1.0), "100 %"),
-        (percent(0.99999), "99.99 %"),  # short of 100 % never reads as 100 %
-        (percent(0.985), "98.5 %"),
+        (percent(0.99999), "99,99 %"),  # short of 100 % never reads as 100 %
+        (percent(0.985), "98,5 %"),
+        (percent(0.29), "29 %"),
         (percent(0.0), "0 %"),
         (percent(None), "—"),
         (count(1_234_567), "1 234 567"),
         (count(None), "—"),
         (duration(12), "12 µs"),
-        (duration(1_234), "1.23 ms"),
+        (duration(1_234), "1,23 ms"),
         (duration(999_400), "999 ms"),
-        (duration(999_600), "1.00 s"),
+        (duration(999_600), "1,00 s"),
         (duration(500_000), "500 ms"),
         (duration(61_000_000), "61 s"),
         (duration(180_000_000), "3 min"),

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from comun.messages import Status
+from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement import report, run_folder
 from experimento.judgement.measures import measure, share_of_time
 from experimento.judgement.requirements import DEFAULT, parse
 from experimento.judgement.run_folder import Run
 from experimento.judgement.summary import summarize
-from experimento.judgement.wording import percent
 from experimento.workload import records
 from experimento.workload.latency import HOPS
 from experimento.workload.records import UnreadableRun

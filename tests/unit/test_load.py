@@ -5,7 +5,8 @@ import aiohttp
 import pytest
 
 from comun.errors import ConfigurationError
-from experimento.judgement.wording import duration, percent
+from comun.spanish import percent
+from experimento.judgement.wording import duration
 from experimento.workload.arrivals import Arrivals
 from experimento.workload.attack import warnings
 from experimento.workload.client import Client, in_turn, read_answer, read_error, status_url

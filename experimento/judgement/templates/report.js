@@ -5,7 +5,8 @@
   const { timeline, target } = JSON.parse(document.getElementById("data").textContent);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const faint = (ink, share) => ink + Math.round(share * 255).toString(16).padStart(2, "0"); // every colour is #rrggbb
-  const percent = (share, digits) => `${(100 * share).toFixed(digits)}\u202f%`;
+  const decimal = (number) => String(number).replace(".", ",");
+  const percent = (share, digits) => `${decimal((100 * share).toFixed(digits))}\u202f%`;
   const starts = timeline.total.map((_, index) => index * timeline.step);
   const ends = starts.map((start) => start + timeline.step);
   const span = { time: false, range: [0, ends.at(-1) ?? 1] };
@@ -22,7 +23,7 @@
     grid: { show: false },
     size: 30,
     space: 60,
-    values: (_, ticks) => ticks.map((tick) => (tick >= 120 ? `${+(tick / 60).toFixed(1)}\u202fmin` : `${+tick.toFixed(1)}\u202fs`)),
+    values: (_, ticks) => ticks.map((tick) => (tick >= 120 ? `${decimal(+(tick / 60).toFixed(1))}\u202fmin` : `${decimal(+tick.toFixed(1))}\u202fs`)),
     ...extra,
   });
 
@@ -102,7 +103,7 @@
       const date = new Date(us / 1000);
       element.dateTime = date.toISOString();
       element.textContent = "fine" in element.dataset
-        ? `${fine.format(date)}.${String(us % 1e6).padStart(6, "0")}`
+        ? `${fine.format(date)},${String(us % 1e6).padStart(6, "0")}`
         : day.format(date);
     }
   }
