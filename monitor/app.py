@@ -11,27 +11,28 @@ from comun.bus import Bus
 from comun.messages import Role
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor import facts, metrics, notify
-from monitor.api import Sources, make_api
 from monitor.door import door
-from monitor.figures import Figures
 from monitor.intake import Intake
-from monitor.journal import Journal
-from monitor.panel import Panel
 from monitor.resend import Resender
 from monitor.results import Results
-from monitor.schedule import Scheduler
 from monitor.security import guard
-from monitor.tally import Tally
+from monitor.showing import metrics, snapshot
+from monitor.showing.api import Sources, make_api
+from monitor.showing.panel import Panel
 from monitor.tasks import register
-from monitor.telemetry import tracer
-from monitor.watch import Watcher
+from monitor.watching import notify
+from monitor.watching.count_buffer import Tally
+from monitor.watching.counter_store import CounterStore
+from monitor.watching.journal import Journal
+from monitor.watching.schedule import Scheduler
+from monitor.watching.telemetry import tracer
+from monitor.watching.watcher import Watcher
 from monitor.web import create_app
 
 settings = Settings.load_or_exit()
 bus = Bus(settings, Role.MONITOR)
 outbox = Outbox(bus.store)
-figures = Figures(bus.store)
+figures = CounterStore(bus.store)
 journal = Journal(bus.store)
 tally = Tally(figures)
 results = Results(bus.store, tally)
@@ -41,7 +42,7 @@ intake = Intake(settings, bus, outbox, tally)
 channels = notify.channels(settings)
 watcher = Watcher(settings, bus.store, figures, channels)
 register(bus, results, tracer(settings.traces_url))
-bus.when_ready(Resender(settings, bus, outbox, results, figures).start)
+bus.when_ready(Resender(settings, bus, outbox, results, tally).start)
 bus.when_ready(watcher.start)
 bus.when_ready(Scheduler(settings.monitor_interval, intake.accept, watcher.lease).start)
 for name, deliver in channels.items():
@@ -49,7 +50,7 @@ for name, deliver in channels.items():
 celery = bus.celery
 
 # The API
-read = partial(facts.read, store.connect(settings.broker_url, timeout=0.5))  # the panel gives up after 2.5 s
+read = partial(snapshot.read, store.connect(settings.broker_url, timeout=0.5))  # the panel gives up after 2.5 s
 app = create_app(intake=intake, outbox=outbox, results=results, given_up=partial(heartbeat.given_up, bus.store))
 app.register_blueprint(
     make_api(

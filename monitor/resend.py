@@ -13,10 +13,8 @@ from comun.loop import Loop, every
 from comun.messages import QUEUES, Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
 from comun.settings import Settings
-from monitor.figures import Figures
 from monitor.lease import Lease
-from monitor.results import Results
-from monitor.tally import Counts
+from monitor.results import Counting, Results
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks
@@ -56,12 +54,12 @@ def decide(pending: Sequence[Pending], *, latest_ended: int, idle: bool, grace: 
 class Resender:
     """The loop around `decide`, in a thread of the monitor worker."""
 
-    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, results: Results, figures: Figures) -> None:
+    def __init__(self, settings: Settings, bus: Bus, outbox: Outbox, results: Results, counting: Counting) -> None:
         self._settings = settings
         self._bus = bus
         self._outbox = outbox
         self._results = results
-        self._counts = Counts(figures)
+        self._counting = counting
         self._lease = Lease(bus.store, store.LEADER)
         self._idle_since: float | None = None
         self._looked_at: float | None = None  # monotonic seconds of the last look as the leader
@@ -72,7 +70,6 @@ class Resender:
 
     def _look_if_leader(self) -> None:
         try:
-            self._counts.flush()  # also of who leads no longer
             if self._lease.renew():
                 self.look()
             else:
@@ -102,10 +99,9 @@ class Resender:
             ids = [check.id for check in decision.resend]
             self._bus.send(requested(ids), Hop.REQUESTED, Route.PLATFORM_REQUEST)
             log.warning("Consultas reenviadas por falta de respuesta: %d", len(ids))
-            self._counts.add({}, {"resent": len(ids)})
+            self._counting.resent(len(ids))
         if decision.abandon:
             self._abandon(decision.abandon, now)
-        self._counts.flush()
         self._results.trim(self._settings.results_kept)
         return decision
 

@@ -24,6 +24,9 @@ class Counting(Protocol):
     def refused(self, ids: Iterable[str]) -> None:
         """Count requests that were answered 503, also while the store is away."""
 
+    def resent(self, count: int) -> None:
+        """Count checks that were sent again."""
+
 
 # One atomic step, so that a worker killed in between neither forgets nor repeats a count. Arguments: the keys of the
 # outbox and of the batch (empty: none), how many parts, each a bucket's key, how many checks, their ids, their ends;

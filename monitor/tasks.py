@@ -1,18 +1,18 @@
 """The monitor worker's task: receive answers, keep the first for each check, show it, send it to the log."""
 
 import logging
+from collections.abc import Callable, Sequence
 from itertools import compress
 
 from comun.bus import Bus
 from comun.messages import Check, Hop, Route, Status
 from comun.retry import insist
 from monitor.results import Results
-from monitor.telemetry import Trace
 
 log = logging.getLogger(__name__)
 
 
-def register(bus: Bus, results: Results, trace: Trace) -> None:
+def register(bus: Bus, results: Results, trace: Callable[[Sequence[Check]], None]) -> None:
     """Put the monitor's task on the bus."""
 
     @bus.task(Route.MONITOR_CALLBACK)

@@ -17,7 +17,6 @@ from comun.ids import parse_id
 from comun.messages import Check, Hop, Status
 from comun.outbox import Outbox
 from monitor.intake import Intake
-from monitor.query import only
 from monitor.results import Results
 
 log = logging.getLogger(__name__)
@@ -91,6 +90,14 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results, given_up: Ca
 
     app.register_error_handler(Exception, problem)
     return app
+
+
+def only(*known: str) -> None:
+    """Refuse any parameter of a request but these, and any that comes twice. Raises BadRequest."""
+    if unknown := set(request.args) - set(known):
+        raise BadRequest(f"Parámetro desconocido: {', '.join(sorted(unknown))}.")
+    if repeated := [name for name in request.args if len(request.args.getlist(name)) > 1]:
+        raise BadRequest(f"Parámetro repetido: {', '.join(repeated)}.")
 
 
 def wait_for(results: Results, check_id: str, seconds: float) -> Check | None:

@@ -13,17 +13,17 @@ from comun.ids import new_id
 from comun.messages import Check, Role, Status
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor import facts, metrics
-from monitor.api import Sources, make_api
-from monitor.buckets import Count
 from monitor.door import door
-from monitor.figures import Figures
 from monitor.intake import Intake
-from monitor.journal import Journal
-from monitor.openapi import describe_api
-from monitor.panel import Panel
 from monitor.security import guard
-from monitor.tally import Tally
+from monitor.showing import metrics, snapshot
+from monitor.showing.api import Sources, make_api
+from monitor.showing.openapi import describe_api
+from monitor.showing.panel import Panel
+from monitor.watching.count_buffer import Tally
+from monitor.watching.counter_store import CounterStore
+from monitor.watching.journal import Journal
+from monitor.watching.time_buckets import Count
 from monitor.web import create_app
 from tests.support.accepted import AcceptedResults
 
@@ -34,14 +34,14 @@ class Monitor:
     def __init__(self, url: str, **values: Any) -> None:
         settings = Settings(broker_url=url, **values)
         bus = Bus(settings, Role.MONITOR)
-        self.store, self.figures, self.outbox = bus.store, Figures(bus.store), Outbox(bus.store)
+        self.store, self.figures, self.outbox = bus.store, CounterStore(bus.store), Outbox(bus.store)
         self.tally = Tally(self.figures)
         self.results = AcceptedResults(bus.store, self.tally)
         self.journal = Journal(bus.store)
         self.app = self._make_app(settings, bus)
 
     def _make_app(self, settings: Settings, bus: Bus) -> Flask:
-        read = partial(facts.read, self.store)
+        read = partial(snapshot.read, self.store)
         intake = Intake(settings, bus, self.outbox, self.tally)
         app = create_app(intake=intake, outbox=self.outbox, results=self.results)
         app.register_blueprint(

@@ -16,8 +16,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from comun.ids import new_id
 from comun.messages import Hop, Status
-from monitor import state
 from monitor.door import door
+from monitor.showing import panel_state
 
 MONITOR = Path(__file__).resolve().parents[2] / "monitor"
 STATIONS = [  # id, title, hop, queue, workers, median in ms
@@ -164,7 +164,7 @@ class PanelStub:
         app.wsgi_app = door(  # type: ignore[method-assign, assignment]
             app.wsgi_app, refusal=lambda _: None, accept=str, beat=lambda: None, is_plain=lambda _: False
         )
-        app.get("/")(lambda: render_template("panel.html", stations=state.STATIONS))
+        app.get("/")(lambda: render_template("panel.html", stations=panel_state.STATIONS))
         app.get("/api/state")(self._state)
         app.get("/status")(self._status)
         app.get("/status/<check_id>")(self._one)

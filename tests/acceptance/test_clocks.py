@@ -18,7 +18,7 @@ from comun.ids import new_id
 from comun.messages import Hop, Route, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor.figures import Figures, accepted
+from monitor.watching.counter_store import CounterStore, accepted
 from tests.acceptance.conftest import ROOT, Suite
 from tests.acceptance.fault_load import Load, Seen
 from tests.acceptance.test_faults import account, kill, settle
@@ -59,11 +59,11 @@ def test_a_clock_that_jumps_stops_neither_the_checks_nor_the_re_sending_nor_the_
             wait_until(lambda: in_queue(suite, "callcenter") > 1, timeout=20)
             wall_clock.set(offset)
             kill(suite, "monitor")  # the leader, whose lease stays
-            before, resent = len(load.seen.accepted), Figures(suite.store()).totals().get("resent", 0)
+            before, resent = len(load.seen.accepted), CounterStore(suite.store()).totals().get("resent", 0)
             wait_until(lambda since=before: len(load.seen.accepted) > since + 20, timeout=20)
             suite.store().delete("callcenter")  # only re-sending brings these back
             kill(suite, "callcenter", signal.SIGCONT)
-            wait_until(lambda then=resent: Figures(suite.store()).totals().get("resent", 0) > then, timeout=40)
+            wait_until(lambda then=resent: CounterStore(suite.store()).totals().get("resent", 0) > then, timeout=40)
     settle(suite)
     last = answered(suite.url)
     settle(suite)
@@ -146,7 +146,7 @@ def test_an_id_of_2099_in_a_message_makes_no_backlog_count_as_overtaken(start_su
     ids = []
     while in_queue(suite, "callcenter") < 2:  # a backlog
         ids.append(str(requests.get(f"{suite.url}/status", timeout=10).json()["id"]))
-    figures, start = Figures(suite.store()), outbox.clock(0)
+    figures, start = CounterStore(suite.store()), outbox.clock(0)
     before = figures.totals().get("resent", 0)
     wait_until(lambda: outbox.clock(0) > start + 4_000_000, timeout=40)  # eight times the grace period
     assert figures.totals().get("resent", 0) == before

@@ -18,7 +18,7 @@ import requests
 from comun.ids import to_bytes
 from comun.ledger_format import LEDGER
 from comun.messages import Hop
-from monitor.figures import Figures
+from monitor.watching.counter_store import CounterStore
 from tests.acceptance.conftest import Suite
 from tests.acceptance.fault_load import Load, Seen
 from tests.helpers import missing, wait_until
@@ -73,7 +73,7 @@ def account(suite: Suite, seen: Seen, unanswered: frozenset[str] = frozenset()) 
     assert len(events) == 5 * len(rows) + sum(hops.bit_count() for hops in abandoned)
     verified = suite.run("verify", "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert_totals_agree(Figures(suite.store()), suite.outbox_size(), suite.logs_dir)
+    assert_totals_agree(CounterStore(suite.store()), suite.outbox_size(), suite.logs_dir)
     return Counter(accepted=len(seen.accepted), rows=len(rows), duplicated=len(answers) - len(rows), lost=len(lost))
 
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from comun import heartbeat, store
 from comun.ids import new_id
 from comun.messages import Status
-from monitor.buckets import Count
+from monitor.watching.time_buckets import Count
 from tests.helpers import free_port, wait_until
 from tests.helpers_monitor import Monitor, check
 

@@ -13,14 +13,14 @@ from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.settings import Settings
 from experimento.supervision import broker as embedded
-from monitor import history
-from monitor.availability import Measured, measure, window
-from monitor.buckets import Count, chunks_of
-from monitor.figures import RECENT, Figures
-from monitor.journal import Journal
 from monitor.lease import Lease
-from monitor.tally import Counts, Tally
-from monitor.watch import Watcher
+from monitor.showing import history
+from monitor.showing.availability import Measured, measure, window
+from monitor.watching.count_buffer import CountBuffer, Tally
+from monitor.watching.counter_store import RECENT, CounterStore
+from monitor.watching.journal import Journal
+from monitor.watching.time_buckets import Count, chunks_of
+from monitor.watching.watcher import Watcher
 from tests.helpers import wait_until
 from tests.support.accepted import AcceptedResults
 from tests.support.unconfirmed import fails_once
@@ -33,7 +33,7 @@ class Bench:
 
     def __init__(self, url: str) -> None:
         self.store = store.connect(url)
-        self.figures = Figures(self.store)
+        self.figures = CounterStore(self.store)
         self.results = AcceptedResults(self.store, Tally(self.figures))
         self.made = 0
 
@@ -153,7 +153,7 @@ def test_requests_refused_while_the_broker_is_away_are_counted_when_it_is_back(b
 
 
 def test_a_count_whose_confirmation_was_lost_is_counted_once(bench: Bench) -> None:
-    counts = Counts(bench.figures)
+    counts = CountBuffer(bench.figures)
     bench.figures.count = fails_once(bench.figures.count, written=True)  # type: ignore[method-assign]
     counts.add({}, {"refused": 1})
     with pytest.raises(StoreUnavailable):

@@ -15,9 +15,9 @@ from comun.messages import QUEUES, Check, Status
 from comun.outbox import Outbox
 from comun.settings import Settings
 from experimento.supervision.probes import Probes
-from monitor.figures import Figures
-from monitor.journal import Journal
-from monitor.observations import restarts
+from monitor.watching.counter_store import CounterStore
+from monitor.watching.journal import Journal
+from monitor.watching.worker_restarts import restarts
 from tests.helpers import wait_until
 from tests.helpers_monitor import Monitor, check
 from tests.helpers_workers import alive, workers
@@ -52,12 +52,12 @@ def test_a_bad_entry_in_every_key_is_skipped_and_the_rest_is_told(
     assert (probes.work() is not None, probes.in_flight()) == (True, 1)
     assert Journal(monitor.store).next_alert("webhook") is None  # nor does it stand in the way of the next one
     restarts(heartbeat.known(monitor.store), now)
-    assert Figures(monitor.store).totals()["available"] == 3
+    assert CounterStore(monitor.store).totals()["available"] == 3
     assert [letter["reason"] for letter in letters.peek()] == ["bueno"]
     assert (letters.drop_unreadable(), letters.count()) == (2, 1)
     assert client.get("/status").status_code == 200  # its write counts beside what was planted
     monitor.end(2, at=now - 1)
-    assert Figures(monitor.store).totals()["available"] == 5
+    assert CounterStore(monitor.store).totals()["available"] == 5
     Outbox(monitor.store).finish([new_id(1_700_000_000_000_000, 9)])
     monitor.results.trim(100)
     entries.put_right(monitor.store)
@@ -118,7 +118,7 @@ def test_what_cannot_be_counted_on_makes_way_for_the_count(monitor: Monitor, cli
     assert monitor.results.settle([check_]) == ([check_], [True])
     assert monitor.results.get(check_.id) == check_
     assert client.get("/status").status_code == 200
-    totals = Figures(monitor.store).totals()
+    totals = CounterStore(monitor.store).totals()
     assert (totals["available"], totals["accepted"]) == (1, 1)
     assert client.get("/api/history").get_json()["service"]["total"] > 0
     monitor.results.trim(1)
@@ -135,7 +135,7 @@ def test_what_stands_in_the_place_of_a_writers_number_stops_no_write(
     for number in ("2", "3"):
         assert client.get("/status").status_code == 200
         assert monitor.store.get(key) == number
-    wait_until(lambda: Figures(monitor.store).totals()["accepted"] == 3, 10)
+    wait_until(lambda: CounterStore(monitor.store).totals()["accepted"] == 3, 10)
     assert monitor.outbox.size() == 3
 
 
@@ -192,7 +192,7 @@ def test_workers_start_and_checks_are_answered_with_every_binding_of_the_wrong_t
 
 
 def ended(monitor: Monitor) -> bool:
-    return bool(Figures(monitor.store).recent()) and monitor.outbox.size() == 0
+    return bool(CounterStore(monitor.store).recent()) and monitor.outbox.size() == 0
 
 
 def test_keys_of_the_wrong_type_are_set_aside_and_everything_answers_meanwhile(

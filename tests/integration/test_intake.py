@@ -16,10 +16,10 @@ from comun.messages import QUEUES, Hop, Role
 from comun.outbox import Outbox
 from comun.scripts import Command
 from comun.settings import Settings
-from monitor.figures import Figures, accepted
 from monitor.intake import Intake
 from monitor.publisher import Publisher
 from monitor.results import Counting
+from monitor.watching.counter_store import CounterStore, accepted
 from tests.helpers import wait_until
 from tests.helpers_broker import BrokerProcess
 
@@ -300,7 +300,7 @@ def test_no_message_is_larger_than_a_batch_may_be_and_none_is_empty(bus: Looks, 
 def test_a_frozen_broker_counts_as_accepted_exactly_what_it_took(stand: Accepts) -> None:
     """Fifty requests whose write nobody confirmed in time, tried again and again, are there once or not at all."""
     here = stand(accept_timeout=4.0)
-    figures = Figures(here.bus.store)
+    figures = CounterStore(here.bus.store)
     here.intake.accept()
     here.broker.freeze()
     try:
@@ -348,7 +348,7 @@ def test_a_broker_that_is_frozen_or_refuses_answers_every_client_in_time_and_cou
     stand: Accepts, refuses: bool
 ) -> None:
     here = stand(accept_timeout=2.0)
-    figures = Figures(here.bus.store)
+    figures = CounterStore(here.bus.store)
     here.intake.accept()
     if refuses:
         here.broker.client.config_set("min-replicas-to-write", 1)

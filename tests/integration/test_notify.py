@@ -11,10 +11,10 @@ import pytest
 
 from comun import store
 from comun.settings import Settings, shut_out_others
-from monitor import notify
-from monitor.alerts import Alert
-from monitor.journal import Journal
 from monitor.lease import Lease
+from monitor.watching import notify
+from monitor.watching.alerts import Alert
+from monitor.watching.journal import Journal
 from tests.helpers import wait_until
 
 
@@ -57,7 +57,7 @@ ALERT: Alert = {"kind": "flip", "status": "unavailable", "since": 1.0, "text": "
 
 
 def test_a_webhook_that_fails_is_tried_again(broker_url: str, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.notify.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("monitor.watching.notify.FIRST_PAUSE", 0.01)
     settings = Settings(alert_webhook=f"http://127.0.0.1:{hook.server_port}/secreto")
     client = store.connect(broker_url)
     lease, journal = Lease(client, "lease"), Journal(client)
@@ -82,8 +82,8 @@ def test_a_command_gets_the_alert_on_its_input(tmp_path: Path) -> None:
 def test_an_alert_that_cannot_be_delivered_is_given_up_in_the_end_without_telling_its_address(
     command: str, broker_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("monitor.notify.FIRST_PAUSE", 0.0)
-    monkeypatch.setattr("monitor.notify.ATTEMPTS", 3)
+    monkeypatch.setattr("monitor.watching.notify.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("monitor.watching.notify.ATTEMPTS", 3)
     deliver = notify.channels(Settings(alert_command=command))["command"]
     client = store.connect(broker_url)
     notifier = notify.Notifier("command", deliver, Journal(client), Lease(client, "lease"))

@@ -10,7 +10,7 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import Check, Status
-from monitor.telemetry import WAITING, tracer
+from monitor.watching.telemetry import WAITING, tracer
 from tests.helpers import free_port, wait_until
 
 

@@ -20,10 +20,10 @@ from comun.ids import new_id
 from comun.messages import Hop, Role, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
-from monitor.figures import Figures
 from monitor.intake import Intake
 from monitor.results import Results
-from monitor.tally import Tally
+from monitor.watching.count_buffer import Tally
+from monitor.watching.counter_store import CounterStore
 from monitor.web import create_app
 from receptor_de_callcenter.availability import bernoulli
 from tests.helpers import wait_until
@@ -65,7 +65,7 @@ def suite(broker_process: BrokerProcess, tmp_path: Path) -> Iterator[Suite]:
     """The API; a test starts the workers."""
     settings = Settings(broker_url=broker_process.url, logs_dir=tmp_path, resend_grace=0.5, resend_limit=1_000)
     bus = Bus(settings, Role.MONITOR)
-    outbox, tally = Outbox(bus.store), Tally(Figures(bus.store))
+    outbox, tally = Outbox(bus.store), Tally(CounterStore(bus.store))
     results = Results(bus.store, tally)
     intake = Intake(settings, bus, outbox, tally)
     app = create_app(intake=intake, outbox=outbox, results=results)

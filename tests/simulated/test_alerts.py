@@ -2,7 +2,7 @@
 
 import random
 
-from monitor.alerts import Receptor, follow
+from monitor.watching.alerts import Receptor, follow
 from tests.unit.test_alerts import DEFAULT, answers
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sketch import ACCURACY, percentile
+from monitor.watching.latency_sketch import ACCURACY, percentile
 from tests.unit.test_sketch import sketch
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from comun.ledger_format import LEDGER
 from comun.messages import Status
-from monitor.figures import Figures
+from monitor.watching.counter_store import CounterStore
 
 
-def assert_totals_agree(figures: Figures, in_flight: int, logs_dir: Path) -> None:
+def assert_totals_agree(figures: CounterStore, in_flight: int, logs_dir: Path) -> None:
     """Hold what the panel counts against the ledger's rows, the answers' lines and the checks in flight."""
     totals = figures.totals()
     with closing(sqlite3.connect(f"file:{logs_dir / LEDGER}?mode=ro", uri=True)) as ledger:

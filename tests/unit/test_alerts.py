@@ -3,7 +3,7 @@ import pytest
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.settings import Settings
-from monitor.alerts import Receptor, Thresholds, follow, reminder_due
+from monitor.watching.alerts import Receptor, Thresholds, follow, reminder_due
 
 START = 1_795_000_000_000_000
 DEFAULT = Thresholds(Settings().alert_failures, Settings().alert_successes)

@@ -106,6 +106,25 @@ def test_the_experiment_imports_the_kernel_only(modules: list[Module]) -> None:
     assert strangers(modules, "experimento", "comun") == []
 
 
+def test_the_way_of_a_check_is_at_the_top_of_the_monitor_and_knows_neither_watching_nor_showing() -> None:
+    """Who counts is handed in (`Counting`); the launcher alone knows all three floors."""
+    way = [module for module in MODULES if module.path.parent == ROOT / "monitor" and module.path.name != "__init__.py"]
+    assert len(way) <= 10
+    floors = [
+        ("monitor.showing", "monitor/watching/"),
+        *((f"monitor.{f}", "monitor/") for f in ("showing", "watching")),
+    ]
+    upward = [
+        f"{module} imports {name}"
+        for above, below in floors
+        for module in MODULES
+        if str(module.path.parent.relative_to(ROOT)) + "/" == below and not module.is_launcher
+        for name in module.imports()
+        if name.startswith(above)
+    ]
+    assert upward == []
+
+
 def test_the_environment_is_read_in_one_place(modules: list[Module]) -> None:
     readers = {
         str(module)

@@ -8,10 +8,12 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import Check, Status
-from monitor import history
-from monitor.aggregate import aggregate
-from monitor.availability import WINDOWS, Share, deciding, reported, service, verdict
-from monitor.buckets import (
+from monitor.showing import history
+from monitor.showing.availability import WINDOWS, Share, deciding, reported, service, verdict
+from monitor.watching.batch_counters import aggregate
+from monitor.watching.histogram_bins import BINS, bins_of
+from monitor.watching.latency_sketch import BUCKETS, buckets_of
+from monitor.watching.time_buckets import (
     HOUR,
     LEVELS,
     MINUTE,
@@ -29,8 +31,6 @@ from monitor.buckets import (
     unpack,
     unpack_sketches,
 )
-from monitor.latency import BINS, bins_of
-from monitor.sketch import BUCKETS, buckets_of
 
 NOW = 1_795_000_000
 HOUR_START = NOW - NOW % 3_600

@@ -9,16 +9,16 @@ from prometheus_client.samples import Sample
 
 from comun.errors import StoreUnavailable
 from comun.messages import Status
-from monitor.alerts import Receptor
-from monitor.facts import Facts, nothing
-from monitor.latency import BINS, BOUNDS
-from monitor.metrics import registry
+from monitor.showing.metrics import registry
+from monitor.showing.snapshot import Snapshot, nothing
+from monitor.watching.alerts import Receptor
+from monitor.watching.histogram_bins import BINS, BOUNDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 
 
-def facts(**values: object) -> Facts:
+def facts(**values: object) -> Snapshot:
     return nothing([])._replace(receptor=Receptor(Status.AVAILABLE), **values)
 
 
@@ -41,7 +41,7 @@ def test_a_histogram_adds_up_and_ends_at_infinity():
 
 
 def test_without_a_broker_only_that_is_told():
-    def away(now: float) -> Facts:
+    def away(now: float) -> Snapshot:
         raise StoreUnavailable("away")
 
     page = generate_latest(registry(away)).decode()
@@ -49,7 +49,7 @@ def test_without_a_broker_only_that_is_told():
 
 
 def test_making_the_registry_reads_nothing():
-    def never(now: float) -> Facts:
+    def never(now: float) -> Snapshot:
         raise AssertionError("read")
 
     registry(never)

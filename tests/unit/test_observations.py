@@ -5,7 +5,7 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import Check, Status, encode, requested
-from monitor.observations import is_told, restarts, sent_at
+from monitor.watching.worker_restarts import is_told, restarts, sent_at
 
 NOW = 1_795_000_000.0
 

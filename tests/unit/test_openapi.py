@@ -11,16 +11,16 @@ from prometheus_client import CollectorRegistry
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.outbox import Outbox
-from monitor import history, state
-from monitor.alerts import Flip, Receptor, flip_event
-from monitor.api import Sources, make_api
-from monitor.facts import nothing
-from monitor.figures import Figures
 from monitor.intake import Intake
-from monitor.journal import Journal
-from monitor.openapi import allowed, describe_api, operations
-from monitor.panel import Panel, tag
 from monitor.results import Results
+from monitor.showing import history, panel_state
+from monitor.showing.api import Sources, make_api
+from monitor.showing.openapi import allowed, describe_api, operations
+from monitor.showing.panel import Panel, tag
+from monitor.showing.snapshot import nothing
+from monitor.watching.alerts import Flip, Receptor, flip_event
+from monitor.watching.counter_store import CounterStore
+from monitor.watching.journal import Journal
 from monitor.web import create_app
 
 NOW = 1_795_000_000.25
@@ -41,7 +41,7 @@ def make_app() -> Flask:
     )
     sources = Sources(
         panel=create_autospec(Panel, instance=True),
-        figures=create_autospec(Figures, instance=True),
+        figures=create_autospec(CounterStore, instance=True),
         journal=create_autospec(Journal, instance=True),
         outbox=create_autospec(Outbox, instance=True),
         metrics=CollectorRegistry(),
@@ -52,7 +52,7 @@ def make_app() -> Flask:
 
 
 def full_state() -> dict[str, Any]:
-    plan = state.plan(NOW)
+    plan = panel_state.plan(NOW)
     first = int(NOW * 1e6) - 5_000_000
     checks = [
         Check(new_id(first, 1), Status.AVAILABLE, tuple(range(first, first + 5))),
@@ -71,7 +71,7 @@ def full_state() -> dict[str, Any]:
         oldest=first,
         legs=[1] * 128,
     )
-    return state.compose(facts, plan, now=NOW, target=0.99, broker_ok=True)
+    return panel_state.compose(facts, plan, now=NOW, target=0.99, broker_ok=True)
 
 
 def test_every_component_is_a_valid_schema():
@@ -100,8 +100,8 @@ def test_the_state_is_what_is_described():
 
 
 def test_the_state_of_a_store_nobody_has_read_is_what_is_described():
-    plan = state.plan(NOW)
-    check("State", state.compose(nothing(plan.chunks), plan, now=NOW, target=0.99, broker_ok=False))
+    plan = panel_state.plan(NOW)
+    check("State", panel_state.compose(nothing(plan.chunks), plan, now=NOW, target=0.99, broker_ok=False))
 
 
 @pytest.mark.parametrize("span", [0, 1, 59, 300, 3_600, 86_400, 31_536_000, 99_999_999])

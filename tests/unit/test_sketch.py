@@ -1,6 +1,6 @@
 import pytest
 
-from monitor.sketch import BUCKETS, buckets_of, percentile
+from monitor.watching.latency_sketch import BUCKETS, buckets_of, percentile
 
 
 def sketch(durations: list[int]) -> list[int]:

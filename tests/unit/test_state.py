@@ -1,5 +1,5 @@
-from monitor import facts
-from monitor.state import compose, plan
+from monitor.showing import snapshot
+from monitor.showing.panel_state import compose, plan
 
 NOW = 1_790_000_000.0
 
@@ -11,7 +11,7 @@ def test_loops_that_keep_failing_are_named_with_the_process_they_belong_to() -> 
         {"role": "logs", "beat": NOW - 60, "failing": {"heartbeat": "OSError"}},  # gone: no longer now
     ]
     poll = plan(NOW)
-    state = compose(facts.nothing(poll.chunks)._replace(workers=beats), poll, now=NOW, target=0.99, broker_ok=True)
+    state = compose(snapshot.nothing(poll.chunks)._replace(workers=beats), poll, now=NOW, target=0.99, broker_ok=True)
     assert state["failing"] == [{"process": "monitor", "loop": "resender", "error": "ResponseError"}]
 
 
@@ -22,5 +22,5 @@ def test_what_the_broker_refused_is_added_up_over_the_processes() -> None:
         {"role": "platform", "beat": NOW - 1},
     ]
     poll = plan(NOW)
-    state = compose(facts.nothing(poll.chunks)._replace(workers=beats), poll, now=NOW, target=0.99, broker_ok=True)
+    state = compose(snapshot.nothing(poll.chunks)._replace(workers=beats), poll, now=NOW, target=0.99, broker_ok=True)
     assert state["refused"] == [{"code": "MISCONF", "commands": 5}, {"code": "OOM", "commands": 1}]

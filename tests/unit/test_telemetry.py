@@ -5,7 +5,7 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import Check, Hop, Route, Status
-from monitor.telemetry import encode, spans_of, tracer
+from monitor.watching.telemetry import encode, spans_of, tracer
 
 FIRST = 1_795_000_000_000_123
 

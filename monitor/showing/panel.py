@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from comun.errors import StoreUnavailable
-from monitor.buckets import Chunk
-from monitor.facts import Facts, nothing
-from monitor.state import Plan, compose, plan
+from monitor.showing.panel_state import Plan, compose, plan
+from monitor.showing.snapshot import Snapshot, nothing
+from monitor.watching.time_buckets import Chunk
 
 FRESH = 0.4  # seconds a state is served again
 AWAY = 2.0  # seconds before a broker that did not answer is asked again
 
-Read = Callable[[Sequence[Chunk], float], Facts]
+Read = Callable[[Sequence[Chunk], float], Snapshot]
 
 
 class Panel:
@@ -25,7 +25,7 @@ class Panel:
         self._read = read
         self._target = target
         self._lock = threading.Lock()
-        self._known: tuple[Facts, Plan] | None = None
+        self._known: tuple[Snapshot, Plan] | None = None
         self._served: tuple[bytes, str] = (b"", "")
         self._until = 0.0
 

@@ -1,4 +1,4 @@
-"""Facts: everything the panel and the metrics show of the store, read in one pipelined round trip."""
+"""Snapshot: everything the panel and the metrics show of the store, read in one pipelined round trip."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,16 @@ import redis
 from comun import entries, heartbeat, store
 from comun.ids import parse_id, requested_at
 from comun.messages import LEGS, QUEUES, Check
-from monitor.alerts import Event, Receptor
-from monitor.buckets import Chunk, unpack
-from monitor.figures import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
-from monitor.journal import decode_events, decode_receptor
-from monitor.sketch import BUCKETS
+from monitor.watching.alerts import Event, Receptor
+from monitor.watching.counter_store import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
+from monitor.watching.journal import decode_events, decode_receptor
+from monitor.watching.latency_sketch import BUCKETS
+from monitor.watching.time_buckets import Chunk, unpack
 
 SHOWN = 20  # checks, log lines and events
 
 
-class Facts(NamedTuple):
+class Snapshot(NamedTuple):
     """What the store says at one moment; times in microseconds unless said otherwise."""
 
     depths: dict[str, int]  # queue → messages
@@ -39,14 +39,14 @@ class Facts(NamedTuple):
     unreadable: dict[str, int]  # key → entries that were skipped in this reading
 
 
-def read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
+def read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Snapshot:
     """Read it all, and the chunks asked for, at `now` (epoch seconds). Raises StoreUnavailable."""
     with entries.noted() as unreadable:
         facts = _read(client, chunks, now)
     return facts._replace(unreadable=dict(sorted(unreadable.items())))
 
 
-def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
+def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Snapshot:
     minute = int(now) // 60
     with store.translated():
         pipe = client.pipeline(transaction=False)
@@ -69,7 +69,7 @@ def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
         for chunk in chunks:
             ask_chunk(pipe, chunk)
     answers = iter(entries.answers(pipe))
-    return Facts(
+    return Snapshot(
         depths={queue: next(answers) or 0 for queue in QUEUES},
         queue_ages=dict(entries.decoded(store.QUEUE_AGES, (next(answers) or {}).items(), _age)),
         unacknowledged=next(answers) or 0,
@@ -89,7 +89,7 @@ def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Facts:
     )
 
 
-def refused(facts: Facts) -> Counter[str]:
+def refused(facts: Snapshot) -> Counter[str]:
     """Return what the broker refused the processes known of since they started, by the error's code."""
     return sum((Counter(beat.get("refused", {})) for beat in facts.workers), Counter())
 
@@ -112,9 +112,9 @@ def _share(text: str) -> float:
     return share
 
 
-def nothing(chunks: Sequence[Chunk]) -> Facts:
+def nothing(chunks: Sequence[Chunk]) -> Snapshot:
     """Return the facts of a store nobody has read yet."""
-    return Facts(
+    return Snapshot(
         depths=dict.fromkeys(QUEUES, 0),
         queue_ages={},
         unacknowledged=0,

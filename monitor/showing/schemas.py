@@ -3,9 +3,9 @@
 from typing import Any
 
 from comun.messages import Hop, Status
-from monitor.availability import DECIDING, WINDOWS
-from monitor.history import COUNTED, PERCENTILES
-from monitor.state import STATIONS
+from monitor.showing.availability import DECIDING, WINDOWS
+from monitor.showing.history import COUNTED, PERCENTILES
+from monitor.showing.panel_state import STATIONS
 
 Schema = dict[str, Any]
 

@@ -13,9 +13,9 @@ from comun import store
 from comun.errors import StoreUnavailable
 from comun.heartbeat import FRESH
 from comun.messages import LEGS, Status
-from monitor.facts import Facts, refused
-from monitor.latency import BINS, BOUNDS
-from monitor.observations import ROLES
+from monitor.showing.snapshot import Snapshot, refused
+from monitor.watching.histogram_bins import BINS, BOUNDS
+from monitor.watching.worker_restarts import ROLES
 
 LIMITS = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
 
@@ -23,7 +23,7 @@ LIMITS = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
 class StoreCollector(Collector):
     """Reads the facts at a scrape. Every label has a fixed, small set of values; docs/operations.md says how many."""
 
-    def __init__(self, read: Callable[[float], Facts]) -> None:
+    def __init__(self, read: Callable[[float], Snapshot]) -> None:
         self._read = read
 
     def describe(self) -> list[Metric]:
@@ -44,7 +44,7 @@ class StoreCollector(Collector):
         yield from _gauges(facts, now)
 
 
-def registry(read: Callable[[float], Facts]) -> CollectorRegistry:
+def registry(read: Callable[[float], Snapshot]) -> CollectorRegistry:
     """Make a registry with nothing but the suite's metrics."""
     made = CollectorRegistry(auto_describe=False)
     made.register(StoreCollector(read))
@@ -103,7 +103,7 @@ def _histogram(totals: Mapping[str, int], name: str) -> tuple[list[tuple[str, fl
     return list(zip(LIMITS, map(float, counts), strict=True)), totals.get(f"{name}:us", 0) / 1e6
 
 
-def _gauges(facts: Facts, now: float) -> Iterator[Metric]:
+def _gauges(facts: Snapshot, now: float) -> Iterator[Metric]:
     depth = GaugeMetricFamily("suite_queue_messages", "Messages waiting, each a batch of checks.", labels=["queue"])
     age = GaugeMetricFamily("suite_queue_oldest_seconds", "Age of the oldest message waiting.", labels=["queue"])
     for queue, count in facts.depths.items():

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from comun.intervals import exact
-from monitor.buckets import Chunk, Count, Span, cover, total
+from monitor.watching.time_buckets import Chunk, Count, Span, cover, total
 
 SETTLING = 10  # seconds an accepted check may take before it counts as not answered
 WINDOWS = {"1m": 60, "5m": 300, "1h": 3_600, "24h": 86_400}

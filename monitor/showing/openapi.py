@@ -3,10 +3,10 @@
 from typing import Any, NamedTuple
 
 from comun.messages import Status
-from monitor.figures import RECENT
-from monitor.history import WINDOW_PATTERN
-from monitor.query import FARTHEST
-from monitor.schemas import COUNT, ID, components, one_of, ref
+from monitor.showing.history import WINDOW_PATTERN
+from monitor.showing.query import FARTHEST
+from monitor.showing.schemas import COUNT, ID, components, one_of, ref
+from monitor.watching.counter_store import RECENT
 from monitor.web import WAITERS
 
 Json = dict[str, Any]

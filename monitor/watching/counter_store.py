@@ -1,4 +1,4 @@
-"""Figures: the adapter that counts in the store, a few commands a batch, and reads the counters back.
+"""Counter store: the adapter that counts in the store, a few commands a batch, and reads the counters back.
 
 `accepted` and `ended` are what `Tally` has counted on the way; panel, API and metrics read. Memory is bounded
 whatever the load: see docs/operations.md.
@@ -14,10 +14,19 @@ from comun import entries, store
 from comun.ids import parse_id, requested_at
 from comun.messages import LEGS, Check, Status
 from comun.scripts import IS_NEW, RUN, UNNUMBERED, Command, Write, words
-from monitor.aggregate import aggregate
-from monitor.buckets import Chunk, Count, Counters, Increments, placed, placed_sketches, unpack, unpack_sketches
 from monitor.results import pack, read_end
-from monitor.sketch import BUCKETS
+from monitor.watching.batch_counters import aggregate
+from monitor.watching.latency_sketch import BUCKETS
+from monitor.watching.time_buckets import (
+    Chunk,
+    Count,
+    Counters,
+    Increments,
+    placed,
+    placed_sketches,
+    unpack,
+    unpack_sketches,
+)
 
 RECENT = 200  # ended checks kept for the panel and the alerts, and of each class for /api/checks
 LEGS_KEPT = 180  # seconds a minute's medians are kept after its start
@@ -29,7 +38,7 @@ if ARGV[2] == '0' or is_new(ARGV[1], ARGV[2]) then run(3) end
 """
 
 
-class Figures:
+class CounterStore:
     """Counters in the store: buckets on three levels, totals since the store exists, the most recent checks."""
 
     def __init__(self, client: redis.Redis) -> None:

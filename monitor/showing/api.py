@@ -12,21 +12,22 @@ from comun import entries, store
 from comun.ids import parse_id, requested_at
 from comun.messages import Check, Status
 from comun.outbox import Outbox
-from monitor import badges, history, query
-from monitor.availability import Share, measure, window
-from monitor.buckets import chunks_of
-from monitor.figures import RECENT, Figures
-from monitor.journal import Journal
-from monitor.openapi import allowed, describe_api, operations
-from monitor.panel import Panel
-from monitor.state import STATIONS, describe
+from monitor.showing import badges, history, query
+from monitor.showing.availability import Share, measure, window
+from monitor.showing.openapi import allowed, describe_api, operations
+from monitor.showing.panel import Panel
+from monitor.showing.panel_state import STATIONS, describe
+from monitor.watching.counter_store import RECENT, CounterStore
+from monitor.watching.journal import Journal
+from monitor.watching.time_buckets import chunks_of
+from monitor.web import only
 
 
 class Sources(NamedTuple):
     """What the routes read from."""
 
     panel: Panel
-    figures: Figures
+    figures: CounterStore
     journal: Journal
     outbox: Outbox
     metrics: CollectorRegistry
@@ -41,12 +42,12 @@ def make_api(sources: Sources) -> Blueprint:
 
     @api.get("/")
     def show_panel() -> str:
-        query.only()
+        only()
         return render_template("panel.html", stations=STATIONS)
 
     @api.get("/api/state")
     def show_state() -> Response:
-        query.only()
+        only()
         body, tag = sources.panel.state()
         response = Response(body, mimetype="application/json")
         response.set_etag(tag)
@@ -55,7 +56,7 @@ def make_api(sources: Sources) -> Blueprint:
 
     @api.get("/api/history")
     def show_history() -> Response:
-        query.only("window", "from", "to")
+        only("window", "from", "to")
         now = int(sources.now())
         _, length = query.window("24h")
         end = query.whole("to", now + 1, 0, query.FARTHEST)
@@ -66,7 +67,7 @@ def make_api(sources: Sources) -> Blueprint:
 
     @api.get("/api/checks")
     def show_checks() -> Response:
-        query.only("status", "limit")
+        only("status", "limit")
         limit, status = query.whole("limit", 20, 1, RECENT), query.status()
         if status is Status.IN_FLIGHT:
             return jsonify(checks=entries.decoded(store.OUTBOX, sources.outbox.latest(limit), _in_flight))
@@ -74,30 +75,30 @@ def make_api(sources: Sources) -> Blueprint:
 
     @api.get("/badge/availability.svg")
     def show_badge() -> Response:
-        query.only("window")
+        only("window")
         name, share = _service(sources)
         drawn = badges.svg(name, share, sources.target)
         return Response(drawn, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=60"})
 
     @api.get("/badge/availability.json")
     def show_shields() -> Response:
-        query.only("window")
+        only("window")
         name, share = _service(sources)
         return jsonify(badges.shields(name, share, sources.target))
 
     @api.get("/openapi.json")
     def show_openapi() -> Response:
-        query.only()
+        only()
         return jsonify(document)
 
     @api.get("/docs")
     def show_docs() -> str:
-        query.only()
+        only()
         return render_template("docs.html", document=document, operations=operations(document), allowed=allowed)
 
     @api.get("/metrics")
     def show_metrics() -> Response:
-        query.only()
+        only()
         return Response(generate_latest(sources.metrics), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return api

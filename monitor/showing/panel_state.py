@@ -1,4 +1,4 @@
-"""State (pure): from the store's facts to the JSON that the panel polls."""
+"""Panel state (pure): from what the store says to the JSON that the panel polls."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from comun.heartbeat import FRESH
 from comun.ledger_format import event_lines
 from comun.messages import LEGS, WAY, Check, Hop, Role, Route, Status
-from monitor.alerts import Event
-from monitor.availability import WINDOWS, Window, deciding, measure, verdict, window
-from monitor.buckets import SECOND, Chunk, Count, Span, chunks_of, series
-from monitor.facts import SHOWN, Facts, refused
-from monitor.sketch import BUCKETS, percentile
+from monitor.showing.availability import WINDOWS, Window, deciding, measure, verdict, window
+from monitor.showing.snapshot import SHOWN, Snapshot, refused
+from monitor.watching.alerts import Event
+from monitor.watching.latency_sketch import BUCKETS, percentile
+from monitor.watching.time_buckets import SECOND, Chunk, Count, Span, chunks_of, series
 
 VERSION = 1
 TIMELINE = 300  # seconds
@@ -67,7 +67,7 @@ def plan(now: float) -> Plan:
     return Plan(windows, Span(SECOND, end - TIMELINE, end))
 
 
-def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: bool) -> dict[str, Any]:
+def compose(facts: Snapshot, plan: Plan, *, now: float, target: float, broker_ok: bool) -> dict[str, Any]:
     """Put the panel's state together, as /openapi.json describes it."""
     measured = {name: measure(each, facts.chunks, facts.watched_since) for name, each in plan.windows.items()}
     over = deciding({name: each.service for name, each in measured.items()}, target)
@@ -109,7 +109,7 @@ def compose(facts: Facts, plan: Plan, *, now: float, target: float, broker_ok: b
     }
 
 
-def timeline(facts: Facts, span: Span) -> dict[str, Any]:
+def timeline(facts: Snapshot, span: Span) -> dict[str, Any]:
     """Return the answers and refusals of each second."""
     counted = (Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.REFUSED)
     lists = {counter.name.lower(): series(span, facts.chunks, counter) for counter in counted}
@@ -140,7 +140,7 @@ def _shown(event: Event) -> dict[str, Any]:
     return {"at": event["at"], "kind": event["kind"], "text": event["text"]}
 
 
-def _station(facts: Facts, now: float, station: Station) -> dict[str, Any]:
+def _station(facts: Snapshot, now: float, station: Station) -> dict[str, Any]:
     id_, role, hop, queue = station
     name, part, _ = station.words
     workers = sum(beat["role"] == role.id and now - beat["beat"] <= FRESH for beat in facts.workers)

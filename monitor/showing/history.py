@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from monitor.alerts import Event
-from monitor.availability import Window, measure, window
-from monitor.buckets import Chunk, Count, Span, chunks_of, finest, merged, series
-from monitor.sketch import percentile
+from monitor.showing.availability import Window, measure, window
+from monitor.watching.alerts import Event
+from monitor.watching.latency_sketch import percentile
+from monitor.watching.time_buckets import Chunk, Count, Span, chunks_of, finest, merged, series
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 LONGEST = UNITS["y"]

@@ -1,4 +1,4 @@
-"""Buckets (pure): where a second's, minute's or hour's counters are kept, and which ones make up any span of time."""
+"""Time buckets (pure): where a second's, minute's or hour's counters are kept, and which ones make up any span of time."""
 
 import sys
 from array import array
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from monitor.latency import BINS
-from monitor.sketch import BUCKETS
+from monitor.watching.histogram_bins import BINS
+from monitor.watching.latency_sketch import BUCKETS
 
 
 class Count(IntEnum):

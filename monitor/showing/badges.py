@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 from comun.spanish import THIN, percent
-from monitor.availability import Share, verdict
+from monitor.showing.availability import Share, verdict
 
 CHARACTER = 6.2  # pixels of a character of 11 px Verdana, on average; textLength makes it exact
 COLOURS = {"met": "#2a7f3f", "inconclusive": "#8a6100", "not_met": "#b3261e", "none": "#6b7280"}

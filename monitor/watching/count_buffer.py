@@ -1,4 +1,4 @@
-"""Tally: what is counted in memory for a moment, and kept until the store has it."""
+"""Count buffer: what is counted in memory for a moment, and kept until the store has it."""
 
 import threading
 from collections import Counter
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from comun.ids import requested_at
 from comun.loop import Loop
 from comun.scripts import Write, Writer
-from monitor.buckets import Count, Increments
-from monitor.figures import Figures, accepted, ended
+from monitor.watching.counter_store import CounterStore, accepted, ended
+from monitor.watching.time_buckets import Count, Increments
 
 PERIOD = 0.5  # seconds between two writes; a killed process forgets what it counted since the last
 LONGEST = 3_600  # seconds of counts kept while the broker is away
 
 
-class Counts:
+class CountBuffer:
     """What has been counted and is not in the store yet.
 
     What was once tried stays as it is until it is confirmed, under one identity: the store counts it once.
     """
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: CounterStore) -> None:
         self._figures = figures
         self._writer = Writer()
         self._increments: Increments = {}
@@ -57,18 +57,25 @@ class Counts:
 
 
 class Tally:
-    """All that is counted on the way, see `Counting`; a thread writes the refused requests that have gathered."""
+    """All that is counted on the way, see `Counting`; a thread writes what has gathered in memory."""
 
     accepted = staticmethod(accepted)
     ended = staticmethod(ended)
 
-    def __init__(self, figures: Figures) -> None:
-        self.counts = Counts(figures)
+    def __init__(self, figures: CounterStore) -> None:
+        self.counts = CountBuffer(figures)
         self._loop = Loop("tally", self.counts.flush, lambda: PERIOD)
 
     def refused(self, ids: Iterable[str]) -> None:
         """Count checks refused with a 503 by the second of their request, also while the broker is away."""
         seconds = Counter(requested_at(check_id) // 1_000_000 for check_id in ids)
         increments: Increments = {second: {Count.REFUSED: count} for second, count in seconds.items()}
-        self.counts.add(increments, {"refused": seconds.total()})
-        self._loop.start()  # with the first check: nothing runs before
+        self._add(increments, {"refused": seconds.total()})
+
+    def resent(self, count: int) -> None:
+        """Count checks that were sent again."""
+        self._add({}, {"resent": count})
+
+    def _add(self, increments: Increments, totals: Mapping[str, int]) -> None:
+        self.counts.add(increments, totals)
+        self._loop.start()  # with the first count: nothing runs before

@@ -11,9 +11,9 @@ import requests
 
 from comun.loop import Loop, every
 from comun.settings import Settings, bare_environment
-from monitor.alerts import Alert
-from monitor.journal import Journal
 from monitor.lease import Lease
+from monitor.watching.alerts import Alert
+from monitor.watching.journal import Journal
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two looks for an alert

@@ -9,7 +9,7 @@ import redis
 
 from comun import entries, store
 from comun.messages import Status
-from monitor.alerts import Alert, Event, Receptor
+from monitor.watching.alerts import Alert, Event, Receptor
 
 KEPT = 1_000  # events, and alerts of a channel; older ones fall off
 

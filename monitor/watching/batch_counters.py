@@ -1,4 +1,4 @@
-"""Aggregation (pure): what a batch of ended checks adds to every counter, with no loop over the checks in Python."""
+"""Batch counters (pure): what a batch of ended checks adds to every counter, with no loop over the checks in Python."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from operator import floordiv, sub
 from typing import NamedTuple
 
 from comun.messages import LEGS, Check, Status
-from monitor.buckets import Increments
-from monitor.latency import bins_of
-from monitor.sketch import BUCKETS, buckets_of
+from monitor.watching.histogram_bins import bins_of
+from monitor.watching.latency_sketch import BUCKETS, buckets_of
+from monitor.watching.time_buckets import Increments
 
 
 class Aggregate(NamedTuple):

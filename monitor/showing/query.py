@@ -4,17 +4,9 @@ from flask import request
 from werkzeug.exceptions import BadRequest
 
 from comun.messages import Status
-from monitor import history
+from monitor.showing import history
 
 FARTHEST = 4_102_444_800  # the year 2100, epoch seconds
-
-
-def only(*known: str) -> None:
-    """Refuse any parameter but these, and any that comes twice. Raises BadRequest."""
-    if unknown := set(request.args) - set(known):
-        raise BadRequest(f"Parámetro desconocido: {', '.join(sorted(unknown))}.")
-    if repeated := [name for name in request.args if len(request.args.getlist(name)) > 1]:
-        raise BadRequest(f"Parámetro repetido: {', '.join(repeated)}.")
 
 
 def whole(name: str, default: int, low: int, high: int) -> int:

@@ -14,13 +14,13 @@ from comun.loop import Loop, every
 from comun.messages import QUEUES
 from comun.scripts import Writer
 from comun.settings import Settings
-from monitor.alerts import Event, Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
-from monitor.buckets import Count
-from monitor.figures import Figures
-from monitor.journal import Journal
 from monitor.lease import Lease
-from monitor.observations import ROLES, is_told, restarts, sent_at
-from monitor.tally import Counts
+from monitor.watching.alerts import Event, Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
+from monitor.watching.count_buffer import CountBuffer
+from monitor.watching.counter_store import CounterStore
+from monitor.watching.journal import Journal
+from monitor.watching.time_buckets import Count
+from monitor.watching.worker_restarts import ROLES, is_told, restarts, sent_at
 
 log = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks
@@ -30,12 +30,12 @@ LONGEST_STALL = 3  # seconds between two looks over which the monitor still coun
 class Watcher:
     """Marks the time it was at work, follows the receptor's state and the workers' heartbeats."""
 
-    def __init__(self, settings: Settings, client: redis.Redis, figures: Figures, channels: Iterable[str]) -> None:
+    def __init__(self, settings: Settings, client: redis.Redis, figures: CounterStore, channels: Iterable[str]) -> None:
         self.lease = Lease(client, store.WATCHER)
         self._settings = settings
         self._client = client
         self._figures = figures
-        self._counts = Counts(figures)
+        self._counts = CountBuffer(figures)
         self._writer = Writer()
         self._journal = Journal(client)
         self._channels = tuple(channels)

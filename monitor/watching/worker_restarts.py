@@ -1,4 +1,4 @@
-"""Observations (pure): what the watcher reads out of heartbeats and queues."""
+"""Worker restarts (pure), and what else the watcher reads out of heartbeats and queues."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from comun.errors import MalformedMessage
 from comun.heartbeat import FRESH
 from comun.ids import parse_id, requested_at
 from comun.messages import Role
-from monitor.alerts import Event
+from monitor.watching.alerts import Event
 
 ROLES = {role.id: role.title for role in Role}
 TOGETHER = 2.0  # seconds between two processes of a role that restart together
