@@ -1,4 +1,4 @@
-"""Time buckets (pure): where a second's, minute's or hour's counters are kept, and which ones make up any span of time."""
+"""Time buckets (pure): where the counters of a second, minute or hour are kept, and which make up any span of time."""
 
 import sys
 from array import array

@@ -106,9 +106,11 @@ def test_the_experiment_imports_the_kernel_only(modules: list[Module]) -> None:
     assert strangers(modules, "experimento", "comun") == []
 
 
-def test_the_way_of_a_check_is_at_the_top_of_the_monitor_and_knows_neither_watching_nor_showing() -> None:
+def test_the_way_of_a_check_is_at_the_top_of_the_monitor_and_knows_neither_watching_nor_showing(
+    modules: list[Module],
+) -> None:
     """Who counts is handed in (`Counting`); the launcher alone knows all three floors."""
-    way = [module for module in MODULES if module.path.parent == ROOT / "monitor" and module.path.name != "__init__.py"]
+    way = [module for module in modules if module.path.parent == ROOT / "monitor" and module.path.name != "__init__.py"]
     assert len(way) <= 10
     floors = [
         ("monitor.showing", "monitor/watching/"),
@@ -117,7 +119,7 @@ def test_the_way_of_a_check_is_at_the_top_of_the_monitor_and_knows_neither_watch
     upward = [
         f"{module} imports {name}"
         for above, below in floors
-        for module in MODULES
+        for module in modules
         if str(module.path.parent.relative_to(ROOT)) + "/" == below and not module.is_launcher
         for name in module.imports()
         if name.startswith(above)
