@@ -10,6 +10,7 @@ from rich.console import Console
 
 from benchmarks import contestants, report, scenarios
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.generators import in_turn
 from benchmarks.measure import Measured
 from benchmarks.scenarios import Plan
 from benchmarks.stand import Stand
@@ -50,6 +51,14 @@ IDLE_SAMPLES, STARTS = 50, 5
     type=click.IntRange(1),
     help="En su lugar, lleva la suite hasta N consultas y mide cuánto tarda «verify»; se une a --growth.",
 )
+@click.option(
+    "--generators", is_flag=True, help="En su lugar, mide el generador de carga junto a lo mínimo que permite aiohttp."
+)
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Con --generators: mide también el generador de otra copia del proyecto.",
+)
 @click.option("--output", default=RESULTS, type=click.Path(path_type=Path), help="Carpeta de los resultados.")
 def main(
     *,
@@ -61,6 +70,8 @@ def main(
     startup: bool,
     growth: int | None,
     verify: int | None,
+    generators: bool,
+    beside: Path | None,
     output: Path,
 ) -> int:
     """Mide la suite junto a otras maneras de hacer el mismo trabajo, en esta máquina.
@@ -78,7 +89,9 @@ def main(
         _startup(tables, facts, plan)
     if growth or verify:
         _long_run(tables, facts, plan, connections[0], growth=growth, verify=verify)
-    if not (startup or growth or verify):
+    if generators:
+        _generators(tables, facts, plan, connections, beside)
+    if not (startup or growth or verify or generators):
         _side_by_side(tables, facts, plan, connections, only or tuple(CONTESTANTS))
     for rows in tables:
         report.show(rows)
@@ -97,6 +110,13 @@ def _side_by_side(
         tables.append(report.figures_rows(figures))
         if len(ratios := report.ratios_rows(figures)) > 1:
             tables.append(ratios)
+
+
+def _generators(
+    tables: list[report.Rows], facts: dict[str, Any], plan: Plan, users: tuple[int, ...], beside: Path | None
+) -> None:
+    facts["generators"] = driven = list(in_turn(users, beside, plan, _say))
+    tables.append(report.generators_rows(driven))
 
 
 def _startup(tables: list[report.Rows], facts: dict[str, Any], plan: Plan) -> None:

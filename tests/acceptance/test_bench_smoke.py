@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.figures import COLUMNS, RATIOS, Figures
+from benchmarks.generators import SERVERS
 from comun.settings import ROOT
 from experimento.exits import Exit
 from tests.helpers import missing
@@ -72,6 +74,16 @@ def test_the_long_scenarios_report_growth_start_and_verify(tmp_path: Path) -> No
     assert facts["slices"][-1]["checks"] >= 500
     assert {"broker", "api", "monitor", "platform", "callcenter", "logs"} <= facts["slices"][-1]["memory"].keys()
     assert all(seconds > 0 for seconds in [*facts["startup_seconds"], facts["verify_seconds"]])
+
+
+@pytest.mark.timeout(300)
+def test_each_load_generator_is_measured_on_each_server(tmp_path: Path) -> None:
+    done = bench("--quick", "--generators", "--beside", str(ROOT), "--connections", "10", "--output", str(tmp_path))
+
+    driven = reported(done, tmp_path)["generators"]
+    assert [(one["server"], one["generator"]) for one in driven] == list(product(SERVERS, ("bare", "here", "beside")))
+    assert all(one["per_second"] > 0 and one["cpu_per_1000"] > 0 and one["not_200"] == 0 for one in driven)
+    assert "| suite | 10 | beside |" in (tmp_path / "latest.md").read_text()
 
 
 def test_without_wrk_it_says_how_to_install_it(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import socket
 import sqlite3
 import threading
 from collections import Counter
@@ -73,6 +74,41 @@ def test_a_connection_that_is_refused_sent_nothing() -> None:
 def test_a_name_that_nobody_knows_sent_nothing() -> None:
     records, _ = put_on("http://equipo.invalid/status", Closed(1, 1, 0))
     assert [(r.outcome, r.sent) for r in records] == [(Outcome.FAILED, None)]
+
+
+def test_users_who_come_together_share_one_look_up_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = look_up(monkeypatch, lambda number: True)
+    with serving() as stub:
+        records, _ = put_on(stub.url.replace("127.0.0.1", "equipo.invalid"), Closed(50, 2, 0))
+    assert Counter(r.outcome for r in records) == {Outcome.ACCEPTED: 100}
+    assert asked == ["equipo.invalid"]
+
+
+def test_a_name_that_was_unknown_is_looked_up_anew_for_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = look_up(monkeypatch, lambda number: number > 1)
+    with serving() as stub:
+        records, _ = put_on(stub.url.replace("127.0.0.1", "equipo.invalid"), Closed(1, 3, 0))
+    assert [(r.outcome, r.sent is not None) for r in records] == [
+        (Outcome.FAILED, False),
+        *[(Outcome.ACCEPTED, True)] * 2,
+    ]
+    assert records[0].reason == "no se pudo conectar: nombre de equipo desconocido"
+    assert len(asked) == 2
+
+
+def look_up(monkeypatch: pytest.MonkeyPatch, knows: Callable[[int], bool]) -> list[str]:
+    """Take every name for that of this machine; look-up number n (from 1) fails unless `knows(n)`."""
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def answer(host: str, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        if not knows(len(asked)):
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return real("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    return asked
 
 
 def test_no_request_is_lost_or_counted_twice() -> None:
