@@ -15,7 +15,7 @@ import requests
 
 from comun.bus import Bus
 from comun.ids import new_id
-from comun.messages import Hop, Route, requested
+from comun.messages import Hop, Role, Route, requested
 from comun.outbox import Outbox
 from comun.settings import Settings
 from monitor.watching.counter_store import CounterStore, accepted
@@ -137,10 +137,10 @@ def test_an_id_of_2099_in_a_message_makes_no_backlog_count_as_overtaken(start_su
     suite = start_suite(MONITOR_RESEND_GRACE=GRACE, MONITOR_RESEND_LIMIT="2")
     board = suite.board()
     assert board
-    bus, outbox = Bus(Settings(broker_url=board.broker_url), "test"), Outbox(suite.store())
+    bus, outbox = Bus(Settings(broker_url=board.broker_url), Role.MONITOR), Outbox(suite.store())
     future = new_id(int(datetime(2099, 1, 1).timestamp() * 1e6), 1)  # noqa: DTZ001 any day of that year
     outbox.add([future], 500_000, counting=accepted([future]))
-    bus.send(Route.PLATFORM_REQUEST, requested([future]), log_as=Hop.REQUESTED)
+    bus.send(requested([future]), Hop.REQUESTED, Route.PLATFORM_REQUEST)
     settle(suite)
     kill(suite, "callcenter", signal.SIGSTOP)
     ids = []

@@ -202,7 +202,7 @@ def test_commands_about_a_suite_that_is_up(suite: Suite) -> None:
 
     unknown = suite.run("restart", "plataforma")
     assert unknown.returncode == Exit.USAGE
-    assert "Hay: broker, logs, monitor, platform, callcenter, api." in unknown.stderr
+    assert "Hay: broker, platform, callcenter, monitor, logs, api." in unknown.stderr
 
     second = suite.run("up", MONITOR_PORT=str(free_port()))
     assert second.returncode == Exit.UNAVAILABLE
@@ -234,7 +234,8 @@ def test_a_directory_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path
     directories = {"VAR_DIR": str(tmp_path), "LOGS_DIR": str(tmp_path)} | {variable: str(tmp_path / "file")}
     refused = run_alone("up", "--port", str(free_port()), **directories)
     assert refused.returncode == Exit.UNAVAILABLE
-    assert refused.stderr == f"No se puede escribir en {variable}={tmp_path / 'file'}: no es un directorio.\n"
+    what = "ya hay otra cosa con ese nombre"
+    assert refused.stderr == f"No se puede escribir en {variable}={tmp_path / 'file'}: {what}.\n"
 
 
 @pytest.mark.parametrize("variable", ["VAR_DIR", "LOGS_DIR"])
