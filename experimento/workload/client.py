@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
