@@ -26,7 +26,7 @@ from comun.ledger_format import (
 )
 from comun.messages import Check, Hop, Status
 from log_manager.files import AppendedFile
-from log_manager.lines import Row, plan
+from log_manager.lines import plan
 
 log = logging.getLogger(__name__)
 LOCK_WAIT = 30.0  # seconds another process may hold the write lock
@@ -88,7 +88,10 @@ class Ledger:
             first_line = files[ANSWERS].lines
             numbers = {check_id: first_line + n for n, (check_id, _) in enumerate(news.answers)}
             now_in = self._generations[LOGS], self._generations[ANSWERS]
-            db.executemany(UPSERT, [(*_parameters(row, numbers.get(row.id)), *now_in) for row in news.rows])
+            rows = [
+                (to_bytes(row.id), row.hops, row.status, *row.times, numbers.get(row.id), *now_in) for row in news.rows
+            ]
+            db.executemany(UPSERT, rows)
             self._append(db, files, LOGS, event_lines(news.events))
             for at, *_ in news.events[:1] + news.events[-1:]:  # the clocks may have changed in between
                 self._note_zone(db, at // 1_000_000)
@@ -232,10 +235,6 @@ def _known(db: sqlite3.Connection, checks: Sequence[Check]) -> dict[str, int]:
         rows = db.execute(f"SELECT id, hops FROM checks WHERE id IN ({marks})", chunk)  # noqa: S608 only question marks
         known.update((texts[raw], hops) for raw, hops in rows)
     return known
-
-
-def _parameters(row: Row, line: int | None) -> tuple[object, ...]:
-    return (to_bytes(row.id), row.hops, row.status, *row.times, line)
 
 
 @contextmanager

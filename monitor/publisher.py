@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from contextlib import suppress
 
 from comun.bus import Bus
 from comun.errors import StoreUnavailable
@@ -34,16 +35,11 @@ class Publisher:
         self._loop.wake()
 
     def _publish(self) -> None:
-        while len(self._pending) < BATCH and time.monotonic() - self._since < self._linger and self._is_busy():
-            time.sleep(LOOK_AGAIN)
+        with suppress(StoreUnavailable):  # sending has its own patience
+            while len(self._pending) < BATCH and time.monotonic() - self._since < self._linger and self._bus.is_busy():
+                time.sleep(LOOK_AGAIN)
         ids = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
         if self._pending:
             self._since = time.monotonic()
         if ids:  # none if they were taken before this thread was woken for them
             self._bus.send(requested(ids), Hop.REQUESTED, Route.PLATFORM_REQUEST)
-
-    def _is_busy(self) -> bool:
-        try:
-            return self._bus.is_busy()
-        except StoreUnavailable:
-            return True

@@ -121,7 +121,11 @@ class Results:
             open_ = [check for check in open_ if check.id not in known or check.id in unreadable]
             if not open_ and len(mine) == len(checks):
                 break
-        return [ends[check.id] for check in checks], [_taken(mine, check.id) for check in checks]
+        is_this_one = []
+        for check in checks:
+            is_this_one.append(check.id in mine)
+            mine.discard(check.id)  # what comes twice in a batch is this one once
+        return [ends[check.id] for check in checks], is_this_one
 
     def _try(self, checks: Sequence[Check], first: Check, duplicates: int) -> dict[str, str]:
         """Settle checks if all are new; return those that are not, with the end that is kept if any.
@@ -129,15 +133,21 @@ class Results:
         The first of the batch, whose last time no other batch has, names it: its duplicates are counted once.
         """
         batch = f"{store.WRITERS}{first.id}:{first.trail[-1]}" if duplicates else ""
-        buckets: dict[str, list[Check]] = defaultdict(list)
+        buckets: dict[int, list[Check]] = defaultdict(list)
         for check in checks:
-            buckets[_bucket(check.id)].append(check)
-        parts = [(key, each[n : n + _PART]) for key, each in buckets.items() for n in range(0, len(each), _PART)]
+            buckets[check.trail[0] // 1_000_000].append(check)
+        parts = [
+            (f"{store.RESULTS}{second}", each[n : n + _PART])
+            for second, each in buckets.items()
+            for n in range(0, len(each), _PART)
+        ]
         args: list[str | int] = [store.OUTBOX, batch, len(parts)]
         for key, part in parts:
             args += (key, len(part), *(check.id for check in part), *map(pack, part))
         ids = [check.id for _, part in parts for check in part]
-        args += words(self._commands(checks, duplicates))
+        index: list[Command] = [("ZADD", store.RESULTS_INDEX, second, second) for second in buckets]
+        kept: Command = ("INCRBY", store.RESULTS_COUNT, len(checks))
+        args += words([*index, kept, *self._counting.ended(checks, duplicates)])
         with store.translated():
             answer = cast("list[str]", self._settle(args=args))
         return {ids[int(place)]: packed for place, packed in zip(answer[::2], answer[1::2], strict=True)}
@@ -148,11 +158,6 @@ class Results:
         pipe.hget(_bucket(check_id), check_id)
         packed = entries.answers(pipe)[0]
         return _kept(check_id, packed) if packed else None
-
-    def _commands(self, new: Sequence[Check], duplicates: int) -> list[Command]:
-        seconds = {_second(check.id) for check in new}
-        index: list[Command] = [("ZADD", store.RESULTS_INDEX, second, second) for second in seconds]
-        return [*index, ("INCRBY", store.RESULTS_COUNT, len(new)), *self._counting.ended(new, duplicates)]
 
     def trim(self, kept: int) -> None:
         """Drop the oldest seconds until at most `kept` results remain (or one second), but none of checks in flight."""
@@ -166,19 +171,8 @@ class Results:
                 pinned += found == "pinned"
 
 
-def _taken(ids: set[str], check_id: str) -> bool:
-    """Take an id out of a set; tell whether it was there."""
-    there = check_id in ids
-    ids.discard(check_id)
-    return there
-
-
-def _second(check_id: str) -> int:
-    return requested_at(check_id) // 1_000_000
-
-
 def _bucket(check_id: str) -> str:
-    return f"{store.RESULTS}{_second(check_id)}"
+    return f"{store.RESULTS}{requested_at(check_id) // 1_000_000}"
 
 
 def _kept(check_id: str, packed: str) -> Check | None:

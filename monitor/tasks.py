@@ -17,6 +17,7 @@ def register(bus: Bus, results: Results, trace: Callable[[Sequence[Check]], None
 
     @bus.task(Route.MONITOR_CALLBACK)
     def monitor_callback(checks: list[Check]) -> list[Check]:
+        """Keep the first end of each check, and show it; the log is told of those that were answered."""
         ends, new = insist(lambda: results.settle(checks))
         trace(list(compress(ends, new)))
         answered = [check for check in ends if check.status is not Status.UNANSWERED]

@@ -13,10 +13,12 @@ def register(bus: Bus) -> None:
 
     @bus.task(Route.PLATFORM_REQUEST)
     def platform_request(checks: list[Check]) -> list[Check]:
+        """Relay requests to the receptor."""
         log.info("Solicitudes reenviadas al receptor de call center: %d", len(checks))
         return checks
 
     @bus.task(Route.PLATFORM_CALLBACK)
     def platform_callback(checks: list[Check]) -> list[Check]:
+        """Relay answers to the monitor."""
         log.info("Respuestas enviadas al monitor: %d", len(checks))
         return checks

@@ -15,6 +15,7 @@ def register(bus: Bus, answer: AnswerModel) -> None:
 
     @bus.task(Route.CALLCENTER_REQUEST)
     def callcenter_request(checks: list[Check]) -> list[Check]:
+        """Answer each check with the receptor's state."""
         answered = [Check(id_, answer(id_), trail) for id_, _, trail in checks]
         said = Counter(check.status for check in answered)
         log.info(

@@ -1,31 +1,38 @@
-"""The way of a real check: each function of the project it passes, traced in the README's six terminals."""
+"""`make tour`: writes docs/tour.md, the way of a real check as traced in the README's six terminals."""
 
+import ast
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import requests
 
 from comun import store
+from comun.ledger_format import ANSWERS, LOGS
+from comun.messages import QUEUES, Role
 from comun.settings import Settings
 from experimento.supervision import broker as embedded
 from tests.helpers import free_port, wait_until
 from tests.helpers_broker import BrokerProcess
 from tests.helpers_workers import APPS, ROOT, workers
 
+PAGE = ROOT / "docs" / "tour.md"
 TRACER = Path(__file__).with_name("traced")
-ON_THE_WAY = {
-    "MainThread",
-    "intake",
-    "publisher",
-    "process_request_thread",
-}  # no check waits for the others
+ON_THE_WAY = {"MainThread", "intake", "publisher", "process_request_thread"}  # no check waits for the others
+BESIDE = (  # what is no part of the way although it runs on it, and why
+    ("monitor/watching/", "counting, which is handed in as one argument (`Counting`)"),
+    ("comun/log_lines.py", "how a console's line is kept clean"),
+    ("comun/text.py", ""),
+)
+PERIODIC = {"QoS.restore_visible", "Channel.restore"}  # every five seconds, whoever passes
 
 
 class Step(NamedTuple):
@@ -33,7 +40,6 @@ class Step(NamedTuple):
 
     process: str
     file: str
-    line: int
     function: str
 
 
@@ -58,7 +64,7 @@ def follow_one_check(directory: Path) -> tuple[str, list[Step]]:
 
 def _check(url: str, broker: BrokerProcess, directory: Path) -> str:
     """Ask for a check and return its id once its line stands in the file and it has left the outbox."""
-    path = directory / "call_center_status.txt"
+    path = directory / ANSWERS
     lines = path.read_text().count("\n") if path.exists() else 0
     check_id: str = requests.get(f"{url}/status", timeout=10).json()["id"]
     wait_until(lambda: path.exists() and path.read_text().count("\n") > lines, timeout=20)
@@ -91,8 +97,65 @@ def _steps(directory: Path, began: int, ended: int) -> Iterator[Step]:
     for path in directory.glob("*.jsonl"):
         process, *lines = path.read_text().splitlines()
         for line in lines:
-            at, thread, file, number, function = json.loads(line)
-            if began <= at <= ended and thread.split(" ")[-1].strip("()") in ON_THE_WAY | {thread} & ON_THE_WAY:
-                calls.append((at, Step(json.loads(process), file, number, function)))
+            at, thread, file, function = json.loads(line)
+            if began <= at <= ended and thread.split("(")[-1].rstrip(")") in ON_THE_WAY:
+                calls.append((at, Step(json.loads(process), file, function)))
     for _, step in sorted(calls):
-        yield step
+        if step.function not in PERIODIC and "<" not in step.function.rpartition(".")[2]:  # no lambda, no comprehension
+            yield step
+
+
+def is_beside(step: Step) -> bool:
+    """Tell whether a function is no part of the way although it runs on it."""
+    return any(step.file.startswith(place) for place, _ in BESIDE)
+
+
+@cache
+def _says(file: str, function: str) -> str:
+    """The first sentence of a function's docstring; of its class's for what makes an object of it."""
+    node: ast.AST = ast.parse((ROOT / file).read_text())
+    for name in function.replace(".<locals>", "").removesuffix(".__init__").split("."):
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        node = next(each for each in ast.walk(node) if isinstance(each, kinds) and each.name == name)
+    assert isinstance(node, kinds)
+    return (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def page(check_id: str, steps: Iterable[Step], logs: Iterable[str], answer: str) -> str:
+    """Return the page: each process in the order of the way, with those of its functions that were not told before."""
+    way = list(dict.fromkeys(step for step in steps if not is_beside(step)))
+    beside = "; ".join(f"{why} (`{place}`)" for place, why in BESIDE if why)
+    count, files = len({(step.file, step.function) for step in way}), len({step.file for step in way})
+    lines = [
+        "# A check's way, function by function",
+        "",
+        f"Check `{check_id}` was asked for with `GET /status` in the README's six terminals.",
+        f"These are the {count} functions of the project, in {files} files, that it passed, each in the first process",
+        "that it passed it in, in order. `make tour` follows another check and writes this page;",
+        "`tests/acceptance/test_tour.py` holds the page against a check of its own. What runs on the way and is no",
+        "part of it is left out:",
+        f"{beside}.",
+    ]
+    told: set[tuple[str, str]] = set()
+    for process in (Role.API.id, *QUEUES):
+        lines += ["", f"## {process}", "", "| file | function | what it does |", "| --- | --- | --- |"]
+        for _, file, function in (step for step in way if step.process == process):
+            if (file, function) not in told:
+                told.add((file, function))
+                lines.append(f"| `{file}` | `{function.replace('.<locals>', '')}` | {_says(file, function)} |")
+    lines += ["", "## What it left", "", f"In `{LOGS}`:", "", "```", *logs, "```", "", f"In `{ANSWERS}`: `{answer}`"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Follow a check and write the page."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        check_id, steps = follow_one_check(directory)
+        logs = (directory / LOGS).read_text().splitlines()[-5:]
+        answer = (directory / ANSWERS).read_text().splitlines()[-1]
+    PAGE.write_text(page(check_id, steps, logs, answer))
+
+
+if __name__ == "__main__":
+    main()

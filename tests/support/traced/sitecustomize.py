@@ -20,7 +20,7 @@ def note(frame: FrameType, event: str, _: Any) -> None:
     """Write down the call of a function of the project: when, in which thread, where."""
     code = frame.f_code
     if event == "call" and code.co_filename.startswith(ROOT) and not code.co_filename.startswith(NOT_OURS):
-        where = (code.co_filename.removeprefix(ROOT), code.co_firstlineno, code.co_qualname)
+        where = (code.co_filename.removeprefix(ROOT), code.co_qualname)
         OUT.write(json.dumps([time.monotonic_ns(), threading.current_thread().name, *where]) + "\n")
 
 
