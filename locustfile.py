@@ -31,11 +31,12 @@ from comun.errors import AccessDenied
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement import report
-from experimento.workload import records, target
+from experimento.runs import records
+from experimento.runs.records import RUNS, Outcome, Record
+from experimento.supervision.descriptors import sockets_allowed
+from experimento.workload import target
 from experimento.workload.client import read_answer, status_url
-from experimento.workload.descriptors import sockets_allowed
 from experimento.workload.progress import make_console
-from experimento.workload.records import RUNS, Outcome, Record
 from experimento.workload.run import conclude
 
 TIMEOUT = 10.0  # seconds

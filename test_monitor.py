@@ -12,10 +12,10 @@ from rich.text import Text
 from comun.settings import Settings
 from experimento.__main__ import run as run_command
 from experimento.exits import Exit
+from experimento.runs.records import RUNS, Outcome, Record
 from experimento.workload import options
 from experimento.workload.load import Closed
 from experimento.workload.progress import Bar
-from experimento.workload.records import RUNS, Outcome, Record
 from experimento.workload.run import Order, run_and_tell
 
 threads_count = 100

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experimento.workload.records import Record
+    from experimento.runs.records import Record
 
 Codes = Counter[int | None]  # answers by status; None: there was no answer
 _TIMEOUT = 30.0  # seconds

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from experimento.judgement.intervals import Flags, Floats
 from experimento.judgement.measures import Measures
-from experimento.workload.latency import END_TO_END, GET, HOPS
+from experimento.runs.latency import END_TO_END, GET, HOPS
 from experimento.workload.load import TICK, Closed
 
 Rows = NDArray[np.bool_]

@@ -23,9 +23,9 @@ from experimento.judgement.intervals import ALPHA, Flags, exact
 from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import Measures
 from experimento.judgement.requirements import parse
-from experimento.judgement.run_folder import Run
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Verdict, compare_with_target, estimate, more_requests
+from experimento.runs.run_folder import Run
 from experimento.workload.load import Closed
 
 TARGET = 0.99

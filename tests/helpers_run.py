@@ -7,10 +7,10 @@ from typing import Any
 
 from comun.ids import new_id
 from comun.messages import Status
-from experimento.judgement.run_folder import RECONCILIATION, Run
-from experimento.workload import records, trails
-from experimento.workload.records import Outcome, Record
-from experimento.workload.trails import Trail
+from experimento.runs import records, trails
+from experimento.runs.records import Outcome, Record
+from experimento.runs.run_folder import RECONCILIATION, Run
+from experimento.runs.trails import Trail
 
 START = 1_764_000_000_000_000  # microseconds since the epoch
 

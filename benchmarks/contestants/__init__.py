@@ -8,10 +8,10 @@ from typing import cast
 
 from benchmarks.stand import Stand
 from comun.settings import Settings
+from experimento.supervision.descriptors import sockets_allowed
 from experimento.supervision.plan import plan
 from experimento.supervision.probes import Probes
 from experimento.supervision.running import url_of
-from experimento.workload.descriptors import sockets_allowed
 
 CONTESTANTS = {  # name: module with `start(stand) -> Running`, which returns before the contestant is ready
     "naive": "benchmarks.contestants.naive",

@@ -4,9 +4,9 @@ from collections import Counter
 from typing import Any
 
 from comun.messages import Hop, Status
-from experimento.judgement.run_folder import Run
-from experimento.workload.latency import PERCENTILES
-from experimento.workload.records import Outcome
+from experimento.runs.latency import PERCENTILES
+from experimento.runs.records import Outcome
+from experimento.runs.run_folder import Run
 
 ENDS = ("available", "unavailable", "unanswered", "in_flight", "lost_checks", "cut")  # an accepted check has just one
 FINDINGS = ("lost", "duplicated", "unexpected", "altered")  # disagreements between the witnesses

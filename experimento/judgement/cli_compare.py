@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from experimento.exits import Exit
-from experimento.judgement import comparison_report, run_folder
+from experimento.judgement import comparison_report, report
 from experimento.judgement.comparison import Change, compare, untold
 from experimento.judgement.measures import Measures, measure
 from experimento.judgement.repetition import LEAST, compare_runs
-from experimento.workload import records
+from experimento.runs import records, run_folder
 
 _AFTER = "experimento.after"  # how many arguments stand after `--`
 
@@ -70,7 +70,7 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | N
     if out is None:
         click.echo(text, nl=False)
     else:
-        run_folder.write_report(out, text)
+        report.write_report(out, text)
     if any(figure.change is Change.WORSE for figure in figures):
         return Exit.NOT_MET
     differs = any(figure.change is Change.SHIFTED and figure.subject != "reported" for figure in figures)

@@ -5,15 +5,16 @@ from pathlib import Path
 import click
 
 from experimento.exits import Exit
-from experimento.judgement import report, run_folder
-from experimento.workload import options, records
-from experimento.workload.records import RUNS
-from experimento.workload.run import judge
+from experimento.judgement import report
+from experimento.judgement.judge_folder import judge
+from experimento.judgement.options import require, requirements
+from experimento.runs import records
+from experimento.runs.records import RUNS
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), default=RUNS / "latest")
-@options.require
+@require
 @click.option(
     "--format",
     "form",
@@ -42,11 +43,11 @@ def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> E
     servicio no dejó entrar a nadie.
     """
     folder = records.find_folder(run)
-    wanted = options.requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
+    wanted = requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
     summary = judge(folder, wanted)
     text = report.render(summary, form)
     if out is None:
         click.echo(text, nl=False)
     else:
-        run_folder.write_report(out, text)
+        report.write_report(out, text)
     return Exit(summary["exit"])

@@ -12,7 +12,7 @@ import numpy as np
 
 from experimento.judgement.intervals import Flags, Floats, Interval, design_effect, exact, is_clustered
 from experimento.judgement.measures import Measures
-from experimento.workload.latency import END_TO_END, GET, PERCENTILES, percentile
+from experimento.runs.latency import END_TO_END, GET, PERCENTILES, percentile
 
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
 

@@ -7,7 +7,7 @@ from comun.spanish import THIN, decimal, percent
 from comun.text import clean, markdown
 from experimento.judgement.comparison import Change, Figure, untold
 from experimento.judgement.wording import STAGE_TITLES, duration
-from experimento.workload.latency import END_TO_END
+from experimento.runs.latency import END_TO_END
 
 _TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
 _LEADERS = ("service", END_TO_END)

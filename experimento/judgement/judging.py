@@ -10,11 +10,11 @@ from experimento.judgement.accounting import FINDINGS
 from experimento.judgement.intervals import Flags
 from experimento.judgement.measures import Measures, share_of_time
 from experimento.judgement.requirements import Kind, Requirement
-from experimento.judgement.run_folder import Run
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Judgement, Verdict, judge
 from experimento.judgement.wording import count, duration, too_few
-from experimento.workload.latency import GET
+from experimento.runs.latency import GET
+from experimento.runs.run_folder import Run
 
 Item = dict[str, Any]
 

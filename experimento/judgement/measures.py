@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from comun.messages import Status
 from experimento.judgement.intervals import Flags, Floats
-from experimento.judgement.run_folder import Run
-from experimento.workload.latency import END_TO_END, GET, HOPS
-from experimento.workload.records import Outcome
-from experimento.workload.trails import Trail
+from experimento.runs.latency import END_TO_END, GET, HOPS
+from experimento.runs.records import Outcome
+from experimento.runs.run_folder import Run
+from experimento.runs.trails import Trail
 
 _MOMENT = 10_000  # microseconds: requests intended together, as in a volley, speak for their moment with one voice
 DEADLINE = 30.0  # seconds; the longest that `GET /status?wait=` lets a client wait

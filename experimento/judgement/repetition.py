@@ -8,7 +8,7 @@ import numpy as np
 from experimento.judgement.comparison import RANKS, Change, Figure, columns
 from experimento.judgement.intervals import Floats, Interval
 from experimento.judgement.measures import Measures
-from experimento.workload.latency import END_TO_END, GET, percentile
+from experimento.runs.latency import END_TO_END, GET, percentile
 
 LEAST = 3  # runs a side: with two the scatter is hardly known
 POWER = 0.8

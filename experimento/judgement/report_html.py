@@ -19,7 +19,8 @@ from experimento.judgement.accounting import ENDS, FINDINGS
 from experimento.judgement.judging import is_closed
 from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
-from experimento.workload.latency import END_TO_END, GET, HOPS, PERCENTILES
+from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
+from experimento.runs.latency import END_TO_END, GET, HOPS, PERCENTILES
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}
@@ -40,8 +41,8 @@ def render_html(summary: Mapping[str, Any]) -> str:
     environment.globals.update(
         inlined=_inlined, placed=_Placed(), by_time=wording.BY_TIME, too_few=wording.too_few, new_look=wording.NEW_LOOK,
         stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
-        end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: wording.END_TITLES[name] for name in ENDS},
-        findings={name: wording.FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
+        end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: END_TITLES[name] for name in ENDS},
+        findings={name: FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
         verdicts={verdict.value: verdict.text for verdict in Verdict},
     )  # fmt: skip
     target, reported = _target(summary), summary["reported"]

@@ -14,8 +14,6 @@ from experimento.judgement.verdict import Verdict
 from experimento.judgement.wording import (
     BY_TIME,
     CLOSED,
-    END_TITLES,
-    FINDING_TITLES,
     HEADLINES,
     NEW_LOOK,
     OUTCOME_TITLES,
@@ -25,6 +23,7 @@ from experimento.judgement.wording import (
     latency,
     too_few,
 )
+from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
 
 Summary = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from comun.durations import UNITS
 from comun.errors import ConfigurationError
-from experimento.workload.latency import END_TO_END, GET, HOPS
+from experimento.runs.latency import END_TO_END, GET, HOPS
 
 DEFAULT = ("service>=99%", "lost==0")
 

@@ -15,10 +15,10 @@ from experimento.judgement.intervals import LEAST_WORTH, Floats, exact, lower_bo
 from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import DEADLINE, Measures, measure, share_of_time
 from experimento.judgement.requirements import Requirement
-from experimento.judgement.run_folder import Run
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
 from experimento.judgement.wording import WARNING
-from experimento.workload.latency import GET, percentiles
+from experimento.runs.latency import GET, percentiles
+from experimento.runs.run_folder import Run
 
 VERSION = 1
 

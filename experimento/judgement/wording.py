@@ -1,11 +1,11 @@
 """Titles, sentences, times and counts as a person reads them in Spanish. Pure; used by every report."""
 
-from comun.messages import Hop, Status
+from comun.messages import Hop
 from comun.spanish import THIN, decimal
 from experimento.exits import Exit
 from experimento.judgement.intervals import LEAST_WORTH
-from experimento.workload.latency import END_TO_END, GET
-from experimento.workload.records import Outcome
+from experimento.runs.latency import END_TO_END, GET
+from experimento.runs.records import Outcome
 
 WARNING = 2_000  # characters of a warning; it may quote what a service answered
 
@@ -33,20 +33,6 @@ OUTCOME_TITLES = {
     Outcome.REFUSED.value: "Rechazadas por el servicio",
     Outcome.FAILED.value: "Sin conexión",
     Outcome.UNKNOWN.value: "Sin respuesta a tiempo",
-}
-END_TITLES = {
-    "available": Status.AVAILABLE.text,
-    "unavailable": Status.UNAVAILABLE.text,
-    "unanswered": Status.UNANSWERED.text,
-    "in_flight": Status.IN_FLIGHT.text,
-    "lost_checks": "Sin rastro",
-    "cut": "Recortadas del libro de registro",
-}
-FINDING_TITLES = {
-    "lost": "Perdido",
-    "duplicated": "Duplicado",
-    "unexpected": "Inesperado",
-    "altered": "Alterado",
 }
 HEADLINES = {
     Exit.MET: "Cumple",

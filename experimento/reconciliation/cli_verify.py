@@ -14,8 +14,7 @@ from comun.errors import MalformedMessage
 from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
-from experimento.judgement.wording import END_TITLES, FINDING_TITLES
-from experimento.reconciliation.findings import Kind, Report
+from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES, Kind, Report
 from experimento.reconciliation.verify import reconcile_suite
 from experimento.supervision.running import find
 

@@ -6,11 +6,26 @@ from enum import Enum
 from typing import Any
 
 from comun import ledger_format
-from comun.messages import Hop
+from comun.messages import Hop, Status
 from experimento.reconciliation.id_columns import Integers
 
 KEPT = 100  # findings of a kind that are kept as samples; all are counted
 CANDIDATES_KEPT = 500  # ids named for one finding
+
+END_TITLES = {
+    "available": Status.AVAILABLE.text,
+    "unavailable": Status.UNAVAILABLE.text,
+    "unanswered": Status.UNANSWERED.text,
+    "in_flight": Status.IN_FLIGHT.text,
+    "lost_checks": "Sin rastro",
+    "cut": "Recortadas del libro de registro",
+}
+FINDING_TITLES = {
+    "lost": "Perdido",
+    "duplicated": "Duplicado",
+    "unexpected": "Inesperado",
+    "altered": "Alterado",
+}
 
 
 class Kind(Enum):

@@ -19,7 +19,7 @@ from experimento.reconciliation.evidence import Cut, Evidence, Rows
 from experimento.reconciliation.id_columns import Ids, Integers
 from experimento.reconciliation.log_lines import Bytes, Lines, Statuses, parse, parse_answers, wall_times
 from experimento.reconciliation.text_file import TextFile
-from experimento.workload.trails import open_ledger
+from experimento.runs.trails import open_ledger
 
 _MARKS = f"SELECT name, {MARK} FROM files"  # noqa: S608 constants
 

@@ -11,7 +11,7 @@ import numpy as np
 from comun import files
 from comun.ledger_format import Committed, unpack_block
 from experimento.reconciliation.log_lines import Bytes
-from experimento.workload.trails import LedgerUnreadable
+from experimento.runs.trails import LedgerUnreadable
 
 PIECE = 4 << 20  # bytes read at once: bounds the memory and stays near the processor
 

@@ -15,8 +15,8 @@ from experimento.reconciliation.findings import Report
 from experimento.reconciliation.id_columns import Ids
 from experimento.reconciliation.ledger_files import look
 from experimento.reconciliation.reconcile import reconcile
+from experimento.runs import trails
 from experimento.supervision.running import Running
-from experimento.workload import trails
 
 
 def reconcile_suite(suite: Running, ids: Iterable[str] | None = None) -> Report:

@@ -20,11 +20,11 @@ from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
 from experimento.supervision.console import Console
+from experimento.supervision.descriptors import sockets_allowed
 from experimento.supervision.plan import ChildSpec, plan
 from experimento.supervision.probes import Probes
 from experimento.supervision.running import Running, supervised, take_lock, url_of
 from experimento.supervision.supervisor import Supervisor
-from experimento.workload.descriptors import sockets_allowed
 
 LEFTOVERS = 15.0  # seconds that the processes of a killed supervisor have to end
 

@@ -11,13 +11,12 @@ from comun.clock import Clock
 from comun.spanish import percent
 from experimento.judgement.sequential import InOrder
 from experimento.judgement.wording import count, duration
-from experimento.workload import records
+from experimento.runs import records
+from experimento.runs.records import Outcome, Record, is_denied
 from experimento.workload.interrupt import Interrupt
 from experimento.workload.live import Live
 from experimento.workload.load import LATE, Closed, Fared, Generator, Open
 from experimento.workload.progress import Bar
-from experimento.workload.records import Outcome, Record
-from experimento.workload.target import is_denied
 
 Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
 _KNOCKS = 5  # requests after which a door that opened for none of them is taken to be shut

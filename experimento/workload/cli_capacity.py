@@ -11,13 +11,16 @@ from rich.console import Console
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement.intervals import ALPHA
+from experimento.judgement.judge_folder import usual
+from experimento.judgement.options import require, requirements
 from experimento.judgement.requirements import Requirement
-from experimento.workload import options, records
+from experimento.runs import records
+from experimento.workload import options
 from experimento.workload.capacity import MAX_PROBES, Capacity, search
 from experimento.workload.load import Closed, Open
 from experimento.workload.probing import UNITS, Prober, Stopped, conclusion, document, table
 from experimento.workload.progress import make_console
-from experimento.workload.run import Order, Run, usual
+from experimento.workload.run import Order, Run
 
 _RESERVE = 3  # times the requests that would prove a share if none failed: a few failures must not hide the capacity
 _LEAST = 100  # requests of a probe
@@ -41,7 +44,7 @@ _ANSWER = 0.01  # seconds an answer takes at least, so that no pause at all does
 @options.url
 @options.timeout
 @options.settle
-@options.require
+@require
 @click.option(
     "--probes", type=click.IntRange(1, MAX_PROBES), default=MAX_PROBES, show_default=True, help="Pruebas como mucho."
 )
@@ -75,7 +78,7 @@ def command(
     if start > highest:
         raise click.UsageError(f"--start {start} es mayor que --highest {highest}.")
     settings = Settings.load()
-    wanted = options.requirements(texts)
+    wanted = requirements(texts)
     address = options.target_url(url, settings)
     least = enough(wanted or usual())
 

@@ -6,10 +6,12 @@ import click
 
 from comun.settings import Settings
 from experimento.exits import Exit
+from experimento.judgement.judge_folder import usual
+from experimento.judgement.options import require, requirements, service_target
 from experimento.workload import options
 from experimento.workload.arrivals import Arrivals
 from experimento.workload.load import Closed, Open
-from experimento.workload.run import Order, run_and_tell, usual
+from experimento.workload.run import Order, run_and_tell
 
 _CLOSED, _OPEN = ("threads", "requests", "pause", "lockstep"), ("duration", "arrivals")
 
@@ -34,7 +36,7 @@ _CLOSED, _OPEN = ("threads", "requests", "pause", "lockstep"), ("duration", "arr
 @options.url
 @options.timeout
 @options.settle
-@options.require
+@require
 @click.option("--until-decided", is_flag=True, help="Termina en cuanto el requisito sobre el servicio está decidido.")
 @click.option("--name", type=options.Name(), default="carga", show_default=True, help="Parte del nombre de la carpeta.")
 @options.out
@@ -72,7 +74,7 @@ def command(
     """
     _refuse_mixture(ctx, is_open=rate is not None)
     settings = Settings.load()
-    wanted = options.requirements(texts)
+    wanted = requirements(texts)
     order = Order(
         url=options.target_url(url, settings),
         model=Closed(threads, requests, pause, lockstep, seed)
@@ -81,7 +83,7 @@ def command(
         timeout=timeout,
         settle=settle,
         requirements=wanted,
-        until_decided=options.service_target(wanted or usual()) if until_decided else None,
+        until_decided=service_target(wanted or usual()) if until_decided else None,
     )
     return run_and_tell(order, settings, out=out, name=name).exit
 

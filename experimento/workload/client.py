@@ -21,7 +21,7 @@ from comun.errors import ConfigurationError, MalformedMessage
 from comun.ids import parse_id
 from comun.reasons import UNKNOWN_HOST, reason
 from comun.text import clean
-from experimento.workload.records import Outcome, Record
+from experimento.runs.records import Outcome, Record
 
 BODY_READ = 65_536  # bytes of an answer: the monitor's has 200, and a hostile target's may have no end
 _REASON_KEPT = 200  # characters

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from comun.spanish import percent
 from experimento.judgement.wording import count, duration
-from experimento.workload.latency import percentile
-from experimento.workload.records import Outcome, Record
+from experimento.runs.latency import percentile
+from experimento.runs.records import Outcome, Record
 
 _RECENT = 2_000  # latencies that the live p99 is taken from
 _WINDOW = 3_000_000  # microseconds that the live rate is taken over

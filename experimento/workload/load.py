@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from comun.clock import Clock
+from experimento.runs.records import Record
+from experimento.supervision.descriptors import sockets_allowed
 from experimento.workload.arrivals import Arrivals, offsets
 from experimento.workload.client import Client, in_turn, warmest_first
-from experimento.workload.descriptors import sockets_allowed
-from experimento.workload.records import Record
 
 TICK = 0.1  # seconds between two looks at what has come in
 LATE = 50_000  # microseconds after its intended time from which a start counts as late

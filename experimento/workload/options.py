@@ -1,7 +1,6 @@
 """Options that several commands share: rates, times and requirements as a person types them."""
 
 import re
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ import click
 
 from comun.durations import UNITS, seconds_of
 from comun.settings import Settings
-from experimento.judgement.requirements import Kind, Requirement, parse
+from experimento.runs.records import NAME, NAME_RULE, RUNS
 from experimento.supervision import running
 from experimento.workload.client import status_url
-from experimento.workload.records import NAME, NAME_RULE, RUNS
 
 _RATE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*(?:/\s*(s|min|m|h))?\s*").fullmatch
 
@@ -88,31 +86,9 @@ timeout = click.option(
 settle = click.option(
     "--settle", type=Seconds(0, 3_600), default="60s", show_default=True, help="Espera máxima a las respuestas."
 )
-require = click.option(
-    "--require",
-    "texts",
-    multiple=True,
-    metavar="REQUISITO",
-    help="Como 'service>=99%', 'p99<500ms' o 'lost==0'; se puede repetir.",
-)
 out = click.option(
     "--out", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Dónde va la carpeta."
 )
-
-
-def requirements(texts: tuple[str, ...]) -> tuple[Requirement, ...]:
-    """Read the requirements that were given. Raises ConfigurationError."""
-    return tuple(parse(text) for text in texts)
-
-
-def service_target(wanted: Sequence[Requirement]) -> float:
-    """Return the share of the first requirement on the service, which is what a run can be stopped early for."""
-    found = next((r.value for r in wanted if r.kind is Kind.SHARE and r.subject == "service"), None)
-    if found is None:
-        raise click.UsageError(
-            "--until-decided necesita un requisito sobre el servicio, como --require 'service>=99%'."
-        )
-    return found
 
 
 def target_url(url: str | None, settings: Settings) -> str:

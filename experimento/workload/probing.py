@@ -12,11 +12,11 @@ from rich.table import Table
 from comun import files
 from comun.spanish import percent
 from experimento.exits import Exit
-from experimento.judgement import run_folder
 from experimento.judgement.measures import measure, medians_of_answered
 from experimento.judgement.wording import HEADLINES, STAGE_TITLES, count, duration
+from experimento.runs import run_folder
+from experimento.runs.latency import END_TO_END, GET
 from experimento.workload.capacity import Capacity, Probe
-from experimento.workload.latency import END_TO_END, GET
 from experimento.workload.run import Done, Run
 
 UNITS = {"threads": "hilos a la vez", "rate": "peticiones por segundo"}

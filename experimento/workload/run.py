@@ -10,24 +10,23 @@ from typing import Any
 import click
 from rich.console import Console
 
-from comun import files
 from comun.errors import StoreUnavailable
-from comun.reasons import reason
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.judgement import report, run_folder
-from experimento.judgement.requirements import DEFAULT, Kind, Requirement, parse
+from experimento.judgement import report
+from experimento.judgement.judge_folder import judge
+from experimento.judgement.requirements import Requirement
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
-from experimento.judgement.summary import summarize
 from experimento.reconciliation import verify
+from experimento.runs import records, run_folder, trails
+from experimento.runs.records import Outcome
+from experimento.runs.trails import LedgerUnreadable
 from experimento.supervision.running import Running
-from experimento.workload import records, settle, target, trails
+from experimento.workload import settle, target
 from experimento.workload.attack import Attack, Show, attack, warnings
 from experimento.workload.load import Closed, Generator, Open
 from experimento.workload.progress import make_console
-from experimento.workload.records import Outcome
 from experimento.workload.target import Elsewhere
-from experimento.workload.trails import LedgerUnreadable
 
 _SAMPLES = 20  # repeated ids that are named
 
@@ -104,7 +103,7 @@ def conclude(
     """
     records.write_document(folder / records.PLAN, plan)
     made = records.read(folder)
-    target.check_allowed(made)
+    records.check_allowed(made)
     try:
         suite = target.locate(plan["url"], settings)
         ids = [record.id for record in made if record.outcome is Outcome.ACCEPTED and record.id]
@@ -140,30 +139,6 @@ def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show
     click.echo(report.render(done.summary, "text"))
     click.echo(f"Informe: {folder / 'report.html'}")
     return done
-
-
-def usual() -> tuple[Requirement, ...]:
-    """Return the requirements that hold when none are given."""
-    return tuple(parse(text) for text in DEFAULT)
-
-
-def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
-    """Judge what the folder holds, and write the summary and the report into it.
-
-    The usual requirements, if none are given, leave out how many checks were lost where that cannot be known.
-    Raises UnreadableRun, AccessDenied or ReportUnwritable.
-    """
-    run = run_folder.read(folder)
-    target.check_allowed(run.records)
-    wanted = requirements or [r for r in usual() if run.reconciled or r.kind is not Kind.COUNT]
-    summary = summarize(run, wanted)
-    page = report.render(summary, "html")
-    try:
-        records.write_document(folder / run_folder.SUMMARY, summary)
-        files.replace(folder / "report.html", page)
-    except OSError as exc:
-        raise run_folder.ReportUnwritable(f"{folder}: no se puede escribir en ella ({reason(exc)})") from exc
-    return summary
 
 
 def _with_repeated(found: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:

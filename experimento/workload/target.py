@@ -2,21 +2,20 @@
 
 import ipaddress
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 import requests
 
 from comun import store
-from comun.errors import AccessDenied, StoreUnavailable, SuiteError
+from comun.errors import StoreUnavailable, SuiteError
 from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
 from comun.reasons import reason
 from comun.settings import Settings
+from experimento.runs import trails
 from experimento.supervision import running
 from experimento.supervision.running import Running
-from experimento.workload import trails
-from experimento.workload.records import Record
 
 _PATIENCE = 2.0  # seconds for a look at the monitor that is not part of the load
 
@@ -91,24 +90,6 @@ def token_for(url: str, settings: Settings) -> str:
     own = running.find(settings).url
     is_own = (urlsplit(own).scheme, *_address(own)) == (urlsplit(url).scheme, *_address(url))
     return settings.monitor_token if is_own else ""
-
-
-def check_allowed(made: Iterable[Record]) -> None:
-    """Raise AccessDenied if the service let nobody in: nothing can be judged then."""
-    if is_denied(made):
-        raise AccessDenied(
-            "El monitor no deja entrar (401 o 403): no se emite veredicto. "
-            "MONITOR_TOKEN debe ser el suyo, y solo se envía a la dirección de la propia suite."
-        )
-
-
-def is_denied(made: Iterable[Record]) -> bool:
-    """Tell whether every answer asked for a token, or did not take the one it was given.
-
-    Among others, a 401 or 403 is a request that failed: an application may refuse one now and then.
-    """
-    codes = {record.code for record in made if record.code is not None}
-    return bool(codes) and codes <= {401, 403}
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from experimento.exits import Exit
-from experimento.workload import records
-from experimento.workload.records import Outcome
+from experimento.runs import records
+from experimento.runs.records import Outcome
 from tests.acceptance.conftest import OURS, ROOT, Suite
 from tests.helpers import free_port, wait_until
 from tests.helpers_stub import Stub, serving

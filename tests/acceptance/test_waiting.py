@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 import requests
 
-from experimento.workload.descriptors import sockets_allowed
+from experimento.supervision.descriptors import sockets_allowed
 from monitor.web import WAITERS
 from tests.acceptance.conftest import Suite
 from tests.helpers import missing, wait_until

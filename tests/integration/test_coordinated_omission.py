@@ -9,7 +9,7 @@ from rich.console import Console
 from comun.settings import Settings
 from experimento.judgement import report
 from experimento.judgement.requirements import parse
-from experimento.workload import records
+from experimento.runs import records
 from experimento.workload.load import Closed, Open
 from experimento.workload.run import Order, Run
 from tests.integration.test_load_against_stub import NOW

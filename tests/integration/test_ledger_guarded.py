@@ -10,7 +10,7 @@ import pytest
 from comun.errors import FilesUnavailable
 from comun.ledger_format import LEDGER
 from experimento.reconciliation.verify import reconcile_directory
-from experimento.workload.trails import LedgerUnreadable
+from experimento.runs.trails import LedgerUnreadable
 from log_manager.ledger import Ledger
 from tests.helpers_ledger import FILES, aside, lines_of, read_lines, receive, statuses_of
 

@@ -8,9 +8,9 @@ import pytest
 
 import test_monitor
 from experimento.exits import Exit
+from experimento.runs.records import Outcome, Record
 from experimento.workload import cli_load
 from experimento.workload.load import Closed, Generator
-from experimento.workload.records import Outcome, Record
 from tests.support.hostile_server import attacking, refusing
 
 

@@ -17,12 +17,13 @@ from comun.ledger_format import LEDGER, SCHEMA, VERSION
 from comun.messages import Status
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.workload import load, records
+from experimento.runs import records
+from experimento.runs.records import Outcome, Record
+from experimento.workload import load
 from experimento.workload.arrivals import Arrivals
 from experimento.workload.attack import warnings
 from experimento.workload.capacity import Probe, search
 from experimento.workload.load import Closed, Fared, Generator, Open
-from experimento.workload.records import Outcome, Record
 from experimento.workload.run import Order, Run
 from tests.helpers_stub import Stub, serving
 

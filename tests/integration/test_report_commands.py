@@ -8,10 +8,10 @@ from click.testing import CliRunner, Result
 
 from comun.errors import ConfigurationError
 from experimento.exits import Exit
-from experimento.judgement import cli_compare, cli_report, run_folder
-from experimento.judgement.run_folder import ReportUnwritable
-from experimento.workload import records, trails
-from experimento.workload.records import UnreadableRun
+from experimento.judgement import cli_compare, cli_report
+from experimento.judgement.report import SUMMARY, ReportUnwritable
+from experimento.runs import records, run_folder, trails
+from experimento.runs.records import UnreadableRun
 from tests.helpers_run import make_run, write_run
 
 
@@ -42,7 +42,7 @@ def test_a_run_is_judged_again_and_its_folder_renewed(folder: Path) -> None:
     found = report(folder)
     assert found.return_value is Exit.MET
     assert "Veredicto: Cumple" in found.output
-    summary = json.loads((folder / run_folder.SUMMARY).read_text(encoding="utf-8"))
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     assert summary["verdict"] == "met"
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
@@ -119,7 +119,7 @@ def test_a_trail_that_is_not_whole_is_named(folder: Path, line: str) -> None:
 
 
 def test_a_summary_that_cannot_be_written_is_said_to(folder: Path) -> None:
-    (folder / run_folder.SUMMARY).mkdir()
+    (folder / SUMMARY).mkdir()
     with pytest.raises(ReportUnwritable, match="no se puede escribir en ella"):
         report(folder)
 

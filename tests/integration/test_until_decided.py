@@ -5,9 +5,9 @@ from rich.console import Console
 
 from comun.settings import Settings
 from experimento.judgement.requirements import parse
-from experimento.workload import records
+from experimento.runs import records
+from experimento.runs.records import Record
 from experimento.workload.load import Closed, Generator, Open
-from experimento.workload.records import Record
 from experimento.workload.run import Order, Run
 from tests.helpers_stub import serving
 from tests.integration.test_load_against_stub import NOW

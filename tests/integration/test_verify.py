@@ -14,7 +14,7 @@ from comun.ledger_format import ANSWERS, LEDGER, LOGS
 from comun.messages import Hop, stamp
 from experimento.reconciliation.findings import Kind, Report
 from experimento.reconciliation.verify import reconcile_directory
-from experimento.workload.trails import LedgerUnreadable
+from experimento.runs.trails import LedgerUnreadable
 from tests.helpers_log_manager import Change, Writer, edit
 from tests.helpers_witnesses import World
 

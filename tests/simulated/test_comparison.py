@@ -18,8 +18,8 @@ from experimento.judgement.comparison_report import render_markdown, render_text
 from experimento.judgement.intervals import Interval
 from experimento.judgement.measures import Measures, measure
 from experimento.judgement.repetition import compare_runs
-from experimento.judgement.run_folder import Run
-from experimento.workload.records import Outcome
+from experimento.runs.records import Outcome
+from experimento.runs.run_folder import Run
 from tests.helpers_run import make_run
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experimento.workload.latency import percentile
+from experimento.runs.latency import percentile
 
 
 @settings(deadline=None)  # no test asserts how long something took

@@ -16,9 +16,9 @@ import pytest
 from comun.spanish import percent
 from experimento.judgement.report import FORMATS, render
 from experimento.judgement.requirements import parse
-from experimento.judgement.run_folder import Run
 from experimento.judgement.summary import summarize
 from experimento.judgement.wording import count, duration
+from experimento.runs.run_folder import Run
 from tests.helpers_run import make_run, reconcile
 
 HOSTILE = '<script>alert("1")</script>|\x00\n=cmd()'

@@ -11,15 +11,15 @@ import pytest
 from comun.messages import Status
 from comun.spanish import percent
 from experimento.exits import Exit
-from experimento.judgement import report, run_folder
+from experimento.judgement import report
 from experimento.judgement.measures import measure, share_of_time
 from experimento.judgement.requirements import DEFAULT, parse
-from experimento.judgement.run_folder import Run
 from experimento.judgement.summary import summarize
-from experimento.workload import records
-from experimento.workload.latency import HOPS
-from experimento.workload.records import UnreadableRun
-from experimento.workload.trails import Trail
+from experimento.runs import records, run_folder
+from experimento.runs.latency import HOPS
+from experimento.runs.records import UnreadableRun
+from experimento.runs.run_folder import Run
+from experimento.runs.trails import Trail
 from tests.helpers_run import make_run, reconcile, write_run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary-1.json").read_text(encoding="utf-8"))

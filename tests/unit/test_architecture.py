@@ -127,6 +127,22 @@ def test_the_way_of_a_check_is_at_the_top_of_the_monitor_and_knows_neither_watch
     assert upward == []
 
 
+FLOORS = ("runs", "supervision", "reconciliation", "judgement", "workload")  # each may import those before it
+
+
+def test_no_package_of_the_experiment_imports_one_above_it(modules: list[Module]) -> None:
+    above = {floor: FLOORS[place + 1 :] for place, floor in enumerate(FLOORS)}
+    assert {path.parent.name for path in (ROOT / "experimento").glob("*/__init__.py")} == set(FLOORS)
+    upward = [
+        f"{module} imports {name}"
+        for module in modules
+        for name in module.imports()
+        for floor in above.get(module.path.parent.name, ())
+        if name.startswith(f"experimento.{floor}")
+    ]
+    assert upward == []
+
+
 def test_the_environment_is_read_in_one_place(modules: list[Module]) -> None:
     readers = {
         str(module)

@@ -1,8 +1,6 @@
 import pytest
 
-from experimento.workload.latency import END_TO_END, HOPS, percentile, percentiles, segments
-
-TRAIL = (1_100, 1_300, 1_600, 2_000, 2_500)
+from experimento.runs.latency import percentile, percentiles
 
 
 @pytest.mark.parametrize(
@@ -23,16 +21,3 @@ def test_a_percentile_is_the_nearest_rank(values: list[int], thousandths: int, e
 def test_there_are_no_percentiles_of_nothing() -> None:
     assert percentiles([]) == {}
     assert percentiles([3, 1, 2]) == {"p50": 2, "p90": 3, "p95": 3, "p99": 3, "p99.9": 3, "max": 3}
-
-
-def test_the_hops_add_up_to_the_end_to_end_time() -> None:
-    parts = segments(1_000, TRAIL)
-    assert parts == {
-        "requested": 100,
-        "relayed": 200,
-        "answered": 300,
-        "returned": 400,
-        "received": 500,
-        "end_to_end": 1_500,
-    }
-    assert sum(parts[hop] for hop in HOPS) == parts[END_TO_END]

@@ -7,12 +7,12 @@ import pytest
 from comun.errors import ConfigurationError
 from comun.spanish import percent
 from experimento.judgement.wording import duration
+from experimento.runs.records import Outcome, Record
 from experimento.workload.arrivals import Arrivals
 from experimento.workload.attack import warnings
 from experimento.workload.client import Client, in_turn, read_answer, read_error, status_url
 from experimento.workload.live import Live
 from experimento.workload.load import LATE, Closed, Open, Tally
-from experimento.workload.records import Outcome, Record
 
 ID = "0190b6c0-0000-7000-8000-000000000001"
 

@@ -7,7 +7,9 @@ import pytest
 from comun.errors import ConfigurationError
 from experimento.__main__ import run
 from experimento.exits import Exit
-from experimento.workload import cli_load, options, records
+from experimento.judgement.options import requirements, service_target
+from experimento.runs import records
+from experimento.workload import cli_load
 from experimento.workload.options import Name, Rate, Seconds
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -47,9 +49,9 @@ def test_what_is_no_name_is_refused_as_the_folder_would_be(tmp_path: Path, text:
 
 
 def test_stopping_early_needs_a_requirement_on_the_service() -> None:
-    assert options.service_target(options.requirements(("p99<1s", "service>=99.9%"))) == pytest.approx(0.999)
+    assert service_target(requirements(("p99<1s", "service>=99.9%"))) == pytest.approx(0.999)
     with pytest.raises(click.UsageError, match="necesita un requisito sobre el servicio"):
-        options.service_target(options.requirements(("p99<1s",)))
+        service_target(requirements(("p99<1s",)))
 
 
 @pytest.mark.parametrize(

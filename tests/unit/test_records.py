@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from comun.errors import ConfigurationError
-from experimento.workload import records
-from experimento.workload.records import Outcome, Record, UnreadableRun
+from experimento.runs import records
+from experimento.runs.records import Outcome, Record, UnreadableRun
 
 RECORD = Record("0190b6c0-0000-7000-8000-000000000001", 1_000, 1_010, 1_200, Outcome.ACCEPTED, 200)
 FAILED = Record(None, 500, None, 700, Outcome.FAILED, None, "conexión rechazada")

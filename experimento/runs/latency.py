@@ -1,7 +1,6 @@
 """Latencies of a run from its raw times: the GET, each hop of the same checks, and end to end. Pure."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from comun.messages import WAY
 
@@ -22,13 +21,3 @@ def percentiles(values: Iterable[int]) -> dict[str, int]:
     """Return every percentile of PERCENTILES, or nothing for no values."""
     ordered = sorted(values)
     return {name: percentile(ordered, share) for name, share in PERCENTILES.items()} if ordered else {}
-
-
-def segments(intended: int, trail: Sequence[int]) -> dict[str, int]:
-    """Split a check's way into its hops: the time to *reach* each one since the one before, in microseconds.
-
-    Each holds the service of the hop before and the wait in the queue between the two. `trail` has the five times
-    of the hops; the first segment counts from the intended time. The segments add up to `end_to_end`.
-    """
-    reached = {name: after - before for name, (before, after) in zip(HOPS, pairwise((intended, *trail)), strict=True)}
-    return {**reached, END_TO_END: trail[-1] - intended}

@@ -5,18 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comun.errors import SuiteError
-from comun.reasons import reason
-from experimento.workload import records, trails
-from experimento.workload.records import Record
-from experimento.workload.trails import Trail
+from experimento.runs import records, trails
+from experimento.runs.records import Record
+from experimento.runs.trails import Trail
 
 RECONCILIATION = "reconciliation.json"  # what `load` found when it reconciled the run's checks
-SUMMARY = "summary.json"
-
-
-class ReportUnwritable(SuiteError):
-    """Raised when a report cannot be written where it should go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +33,3 @@ def read(path: Path) -> Run:
     folder = records.find_folder(path)
     reconciliation = records.read_document(folder / RECONCILIATION)
     return Run(folder.name, records.read(folder), trails.read(folder), reconciliation, records.read_plan(folder))
-
-
-def write_report(path: Path, text: str) -> None:
-    """Write a report to a file. Raises ReportUnwritable."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({reason(exc)})") from exc

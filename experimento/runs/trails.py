@@ -11,8 +11,8 @@ from comun import files
 from comun.errors import SuiteError
 from comun.ids import from_bytes, requested_at, to_bytes
 from comun.ledger_format import LEDGER
-from experimento.workload import records
-from experimento.workload.latency import HOPS
+from experimento.runs import records
+from experimento.runs.latency import HOPS
 
 TRAILS = "trails.jsonl"
 

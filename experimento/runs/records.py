@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO, TypeVar
 
 from comun import files
-from comun.errors import ConfigurationError, SuiteError
+from comun.errors import AccessDenied, ConfigurationError, SuiteError
 from comun.reasons import reason
 from comun.text import clean
 
@@ -187,3 +187,21 @@ def read_text(path: Path) -> str:
         raise UnreadableRun(f"No se puede leer {files.in_words(exc)}.") from exc
     except UnicodeDecodeError as exc:
         raise UnreadableRun(f"{path}: no es texto en UTF-8") from exc
+
+
+def check_allowed(made: Iterable[Record]) -> None:
+    """Raise AccessDenied if the service let nobody in: nothing can be judged then."""
+    if is_denied(made):
+        raise AccessDenied(
+            "El monitor no deja entrar (401 o 403): no se emite veredicto. "
+            "MONITOR_TOKEN debe ser el suyo, y solo se envía a la dirección de la propia suite."
+        )
+
+
+def is_denied(made: Iterable[Record]) -> bool:
+    """Tell whether every answer asked for a token, or did not take the one it was given.
+
+    Among others, a 401 or 403 is a request that failed: an application may refuse one now and then.
+    """
+    codes = {record.code for record in made if record.code is not None}
+    return bool(codes) and codes <= {401, 403}
