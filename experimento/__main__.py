@@ -43,7 +43,6 @@ class Commands(click.Group):
     """A click group that imports a command's module only when the command is used (scipy takes a second)."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

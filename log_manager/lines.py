@@ -29,7 +29,6 @@ class Plan(NamedTuple):
 
 
 def bit(hop: Hop) -> int:
-    """Return the hop's bit in a ledger row."""
     return 1 << (hop - 1)
 
 

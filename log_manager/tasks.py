@@ -17,7 +17,6 @@ TRAIL_LENGTH = {**{hop: int(hop) for hop in Hop}, Hop.ABANDONED: 2}  # requested
 
 
 def register(bus: Bus, ledger: Ledger, outbox: Outbox, retention: Retention) -> None:
-    """Put the log manager's task on the bus."""
 
     @bus.celery.task(name=Route.WRITE_LOG.task, bind=True)  # type: ignore[untyped-decorator]
     def write_log(task: Any, *args: object, **named: object) -> None:

@@ -37,7 +37,6 @@ class InFlight:
         self._count, self._heard_at = 0, 0.0
 
     def hear(self, count: int) -> None:
-        """Take note of how many there are now."""
         self._count, self._heard_at = count, time.monotonic()
 
     def refuse_newcomer(self) -> None:

@@ -28,7 +28,6 @@ class Publisher:
         self._loop = Loop("publisher", self._publish, lambda: 0.0 if self._pending else None)
 
     def put(self, ids: list[str]) -> None:
-        """Hand over ids that are in the outbox."""
         if not self._pending:
             self._since = time.monotonic()
         self._pending.extend(ids)

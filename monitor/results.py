@@ -196,6 +196,5 @@ def pack(check: Check) -> str:
 
 
 def unpack(check_id: str, packed: str) -> Check:
-    """Undo `pack`."""
     status, *times = map(int, packed.split(","))
     return Check(check_id, Status(status), (requested_at(check_id), *times))

@@ -82,7 +82,6 @@ def is_unasked(environ: Environ) -> bool:
 
 
 def challenges() -> Iterable[WWWAuthenticate]:
-    """Yield how a client may show the token."""
     yield WWWAuthenticate("bearer", {"realm": "monitor"})
     yield WWWAuthenticate("basic", {"realm": "monitor", "charset": "UTF-8"})
 

@@ -13,7 +13,6 @@ log = logging.getLogger(__name__)
 
 
 def register(bus: Bus, results: Results, trace: Callable[[Sequence[Check]], None]) -> None:
-    """Put the monitor's task on the bus."""
 
     @bus.task(Route.MONITOR_CALLBACK)
     def monitor_callback(checks: list[Check]) -> list[Check]:

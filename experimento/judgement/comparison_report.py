@@ -100,7 +100,6 @@ def _signed(figure: Figure, value: float) -> str:
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Texts to the left, figures to the right."""
     left = (0, 1, 6)
     cells = enumerate(zip(row, widths, strict=True))
     return [cell.ljust(width) if column in left else cell.rjust(width) for column, (cell, width) in cells]

@@ -27,7 +27,6 @@ class ReportUnwritable(SuiteError):
 
 
 def render(summary: Summary, form: str) -> str:
-    """Return the report in one of FORMATS."""
     return FORMATS[form](summary)
 
 

@@ -28,7 +28,6 @@ _MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
 
 
 def render_html(summary: Mapping[str, Any]) -> str:
-    """Return the page."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -92,7 +91,6 @@ def _moment(microseconds: int) -> str:
 
 
 def _load(run: Mapping[str, Any]) -> str:
-    """Say what load was put on."""
     plan = run["plan"]
     parts = [_MODELS[plan["model"]]] if plan.get("model") in _MODELS else []
     if "threads" in plan and "requests" in plan:

@@ -33,7 +33,6 @@ class Verdict(StrEnum):
 
     @property
     def text(self) -> str:
-        """The words a user reads."""
         return _TEXT[self]
 
 

@@ -40,7 +40,6 @@ class Cut(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many checks left."""
         return self.unavailable + self.available + self.unanswered
 
 

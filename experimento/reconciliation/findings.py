@@ -78,7 +78,6 @@ class Findings:
         self._room: dict[tuple[Kind, Witness], int] = {}
 
     def add(self, finding: Finding) -> None:
-        """Take one finding."""
         self.counts[finding.kind] += finding.count
         if self.room(finding.kind, finding.witness):
             self._room[finding.kind, finding.witness] = self.room(finding.kind, finding.witness) - 1
@@ -121,7 +120,6 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Whether all witnesses agree."""
         return not any(self.counts.values())
 
     def as_dict(self, samples: int = 20) -> dict[str, Any]:

@@ -58,11 +58,9 @@ class Ids:
         return ((self.high >> np.uint64(16)) * np.uint64(1000) + (self.high & np.uint64(0xFFF))).astype(np.int64)
 
     def text(self, index: int) -> str:
-        """Return one id in canonical form."""
         return from_bytes(int(self.high[index]).to_bytes(8, "big") + int(self.low[index]).to_bytes(8, "big"))
 
     def subset(self, chosen: NDArray[np.bool_]) -> "Ids":
-        """Return those ids for which `chosen` is true."""
         return Ids(self.high[chosen], self.low[chosen])
 
     def positions(self, others: "Ids") -> Integers:

@@ -50,7 +50,6 @@ class Lines:
 
     @classmethod
     def join(cls, parts: "list[Lines]") -> "Lines":
-        """Put stretches of one file together."""
         parts = parts or [parse(np.empty(0, dtype=np.uint8), 1)]
         return cls(
             tuple(np.concatenate(columns) for columns in zip(*(part.walls for part in parts), strict=True)),

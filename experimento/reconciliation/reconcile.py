@@ -79,7 +79,6 @@ def _lost_checks(rows: Rows, lost: Integers, vanished: Ids, findings: Findings) 
 
 
 def _check_rows(rows: Rows, chosen: Mask, findings: Findings) -> None:
-    """Find rows that contradict themselves."""
     wrong = np.where(np.isin(rows.status, list(Status)), 0, 0b010000)
     for status in Status:
         bits = (_REQUIRED[status] & ~rows.hops) | (_FORBIDDEN[status] & rows.hops)

@@ -75,7 +75,6 @@ class Record(NamedTuple):
 
 
 def write(file: TextIO, records: Iterable[Record]) -> None:
-    """Append records to an open file."""
     file.writelines(record.to_line() for record in records)
 
 
@@ -155,7 +154,6 @@ def find_folder(path: Path) -> Path:
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
-    """Write one of the run's files of JSON."""
     files.replace(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 

@@ -44,7 +44,6 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process's number while it runs."""
         return self._process.pid if self._process else None
 
     @property
@@ -53,7 +52,6 @@ class Child:
         return self.given_up and not self.ready.is_set()
 
     def enter(self, state: str) -> None:
-        """Note that the process is in another state now."""
         self.state, self.since = state, time.time()
 
     async def start(self) -> None:
@@ -95,13 +93,11 @@ class Child:
         return code
 
     def terminate(self) -> None:
-        """Ask the process to end."""
         if self._process:
             with suppress(ProcessLookupError):
                 self._process.terminate()
 
     def kill(self) -> None:
-        """Kill the process and all it started."""
         if self._process:
             with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of the dead
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -27,7 +27,6 @@ def command(port: int | None) -> Exit:
 
 
 def how_to_reach(broker: embedded.Broker) -> str:
-    """Say what to type in the other terminals."""
     if not broker.port:
         return (
             "El broker atiende en un socket de este usuario (con --port, también en un puerto).\n"

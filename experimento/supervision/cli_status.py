@@ -36,7 +36,6 @@ def supervised_or_fail(settings: Settings) -> Running:
 
 
 def table(processes: Mapping[str, Process], now: float) -> Table:
-    """Lay the processes out, a row each."""
     result = Table("Proceso", "Estado", "PID", "Desde hace", "Reinicios")
     for name, process in processes.items():
         age = f"{max(0.0, now - process.since):.0f} s"

@@ -103,7 +103,6 @@ def check_port(settings: Settings) -> None:
 def supervise(
     specs: Sequence[ChildSpec], settings: Settings, probes: Probes, *, lock: int, welcome: Callable[[float], str]
 ) -> Exit:
-    """Run the processes until they are over."""
     console = Console(sys.stdout.fileno())
     console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
     supervisor = Supervisor(
@@ -123,7 +122,6 @@ def supervise(
 
 
 def welcome(settings: Settings, seconds: float) -> str:
-    """Say where to go now that all is ready."""
     url, logs = url_of(settings), settings.logs_dir
     test = f"{_python()} test_monitor.py"
     if url != url_of(Settings()):

@@ -53,7 +53,6 @@ class Prefixer:
         return line
 
     def _marked(self, lines: bytes) -> bytes:
-        """Mark whole lines."""
         text = lines.decode(errors="backslashreplace")
         clean = (clean_lines(text) if lines.translate(None, _PLAIN) else text).encode()
         return self._prefix + clean[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"

@@ -39,7 +39,6 @@ def plan(settings: Settings, probes: Probes, *, sockets: int, broker: Broker | N
 
 
 def broker_spec(broker: Broker, probes: Probes) -> ChildSpec:
-    """Return the embedded broker's row."""
     return ChildSpec("broker", broker.argv, BROKER, probes.broker_answers, orphaned=signal.SIGTERM)
 
 

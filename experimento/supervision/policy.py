@@ -48,7 +48,6 @@ class Restarts(NamedTuple):
 
     @property
     def pause(self) -> float:
-        """Seconds to wait before the next start."""
         if self.recent < 2:
             return 0.0
         longest = LONGEST_REST if self.given_up else LONGEST_PAUSE

@@ -73,7 +73,6 @@ def _decode(path: Path, text: str) -> Running:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process of that number exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -91,7 +90,6 @@ def publish(var_dir: Path, running: Running) -> None:
 
 
 def withdraw(var_dir: Path) -> None:
-    """Remove the file."""
     _board(var_dir).unlink(missing_ok=True)
 
 

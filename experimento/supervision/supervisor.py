@@ -41,9 +41,9 @@ GRACE = 12.0  # seconds a process has to end; granian gives its own processes 10
 class Observer(Protocol):
     """What the supervisor asks while all runs; None means that the broker does not answer."""
 
-    def in_flight(self) -> int | None: ...  # noqa: D102
-    def work(self) -> Work | None: ...  # noqa: D102
-    def tell_missing(self, names: Sequence[str]) -> None: ...  # noqa: D102
+    def in_flight(self) -> int | None: ...
+    def work(self) -> Work | None: ...
+    def tell_missing(self, names: Sequence[str]) -> None: ...
 
 
 class Supervisor:
@@ -286,7 +286,6 @@ def _given_up(name: str, past: Restarts, code: int) -> str:
 
 
 def describe(code: int) -> str:
-    """Say how a process ended."""
     return f"señal {signal.Signals(-code).name}" if code < 0 else f"código {code}"
 
 

@@ -40,7 +40,6 @@ class Live:
 
     @property
     def rate(self) -> float:
-        """Requests a second lately."""
         (before, made_before), (after, made) = self._seen[0], self._seen[-1]
         return (made - made_before) * 1e6 / (after - before) if after > before else 0.0
 
@@ -50,7 +49,6 @@ class Live:
         return percentile(sorted(self._latencies), 990) if self._latencies else None
 
     def text(self) -> str:
-        """Say it on one short line."""
         if self.availability is None or self.p99 is None:
             return "esperando respuestas"
         return f"{percent(self.availability)} aceptadas · {count(self.rate)}/s · p99 {duration(self.p99)}"

@@ -40,7 +40,6 @@ class Closed:
 
     @property
     def planned(self) -> int:
-        """Count the requests."""
         return self.threads * self.requests
 
     def pauses(self, user: int) -> Iterator[int]:
@@ -62,7 +61,6 @@ class Open:
 
     @property
     def planned(self) -> int:
-        """Count the requests."""
         return sum(1 for _ in self.offsets())
 
     def offsets(self) -> Iterator[int]:
@@ -227,7 +225,6 @@ class Tally:
         self._total = self._late = self._worst = 0
 
     def add(self, records: Iterable[Record]) -> None:
-        """Count these records."""
         for record in records:
             self._total += 1
             self._late += record.lateness > LATE

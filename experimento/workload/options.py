@@ -56,7 +56,6 @@ class Name(click.ParamType[str]):
     name = "nombre"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name, or fail with what is allowed."""
         if not NAME.fullmatch(str(value)):
             self.fail(f"«{value}»: {NAME_RULE}.")
         return str(value)

@@ -53,7 +53,6 @@ class Bar:
         self._progress.stop()
 
     def update(self, done: int, text: str) -> None:
-        """Show that `done` of the total is reached."""
         text = clean(text)
         self._shown = (done, text)
         if self._console.is_interactive:
@@ -62,7 +61,6 @@ class Bar:
             self._print_line()
 
     def print(self, lines: Text) -> None:
-        """Print above the bar."""
         self._progress.console.print(lines, soft_wrap=True)
 
     def _print_line(self) -> None:

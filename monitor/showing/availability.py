@@ -19,7 +19,6 @@ class Share(NamedTuple):
 
     @property
     def ratio(self) -> float | None:
-        """The share itself."""
         return self.good / self.total if self.total else None
 
     @property
@@ -28,7 +27,6 @@ class Share(NamedTuple):
         return exact(self.good, self.total) if self.total else None
 
     def as_json(self) -> dict[str, float | int | None]:
-        """Return it as the API shows it."""
         low, high = self.interval or (None, None)
         return {"good": self.good, "total": self.total, "ratio": self.ratio, "low": low, "high": high}
 
@@ -41,7 +39,6 @@ class Window(NamedTuple):
 
     @property
     def spans(self) -> list[Span]:
-        """All of them."""
         return [*self.settled, *self.fresh]
 
 
@@ -54,7 +51,6 @@ class Measured(NamedTuple):
     counters: list[int]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the API shows it."""
         return {
             "service": self.service.as_json(),
             "reported": self.reported.as_json(),
@@ -94,7 +90,6 @@ def service(settled: Sequence[int], fresh: Sequence[int]) -> Share:
 
 
 def reported(counters: Sequence[int]) -> Share:
-    """Return the share of answers that said available."""
     good = counters[Count.AVAILABLE]
     return Share(good, good + counters[Count.UNAVAILABLE])
 

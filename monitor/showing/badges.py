@@ -32,7 +32,6 @@ def words(window: str, share: Share, target: float) -> tuple[str, str, str]:
 
 
 def svg(window: str, share: Share, target: float) -> str:
-    """Draw the badge."""
     label, message, judged = words(window, share, target)
     label_length, message_length = round(len(label) * CHARACTER), round(len(message) * CHARACTER)
     left = label_length + 12

@@ -29,12 +29,10 @@ class Plan(NamedTuple):
 
     @property
     def chunks(self) -> list[Chunk]:
-        """The chunks to be read, each once."""
         return chunks_of([*self.window.spans, self.line])
 
     @property
     def sketched(self) -> list[Chunk]:
-        """The chunks of latency sketches to be read."""
         return chunks_of(self.window.spans)
 
 

@@ -62,7 +62,6 @@ class Receptor:
 
     @property
     def is_down(self) -> bool:
-        """Whether someone should be reminded."""
         return self.status in (Status.UNAVAILABLE, Status.UNANSWERED)
 
 
@@ -98,13 +97,11 @@ def reminder_due(receptor: Receptor, now: float, interval: float) -> bool:
 
 
 def flip_event(flip: Flip) -> Event:
-    """Return a flip as a fact for the timeline."""
     before, after = flip.before.name.lower(), flip.after.name.lower()
     return {"at": flip.at / 1e6, "kind": "flip", "text": _flip_text(flip), "before": before, "after": after}
 
 
 def flip_alert(flip: Flip) -> Alert:
-    """Return what is sent about a flip."""
     return {"kind": "flip", "status": flip.after.name.lower(), "since": flip.at / 1e6, "text": _flip_text(flip)}
 
 

@@ -118,7 +118,6 @@ def ended(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
 
 
 def accepted(ids: Iterable[str]) -> list[Command]:
-    """Return the commands that count checks taken in."""
     seconds = Counter(requested_at(check_id) // 1_000_000 for check_id in ids)
     increments: Increments = {second: {Count.ACCEPTED: count} for second, count in seconds.items()}
     return [*_chunk_commands(store.BUCKETS, placed(increments)), *_total_commands({"accepted": seconds.total()})]

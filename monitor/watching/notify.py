@@ -70,7 +70,6 @@ class Notifier:
         self._lease = lease
 
     def start(self) -> Loop:
-        """Deliver for as long as the process lives."""
         return every(TICK, self.look, name=f"notifier-{self._name}")
 
     def look(self) -> None:

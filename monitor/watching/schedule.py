@@ -25,7 +25,6 @@ class Scheduler:
             Loop("scheduler", self.ask, lambda: self._interval - time.time() % self._interval).start()
 
     def ask(self) -> None:
-        """Send one check if this process leads."""
         if self._lease.held:
             try:
                 self._accept()

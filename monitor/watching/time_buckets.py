@@ -130,7 +130,6 @@ def unpack(raw: bytes | None, level: Level) -> Sequence[int]:
 
 
 def unpack_sketches(raw: bytes | None, level: Level) -> Sequence[int]:
-    """Decode a chunk of sketches, as far as it goes."""
     whole = (raw or b"")[: level.slots * BUCKETS * 4]
     return _unpack(whole.ljust(-(-len(whole) // 4) * 4, b"\0"))
 

@@ -39,6 +39,11 @@ class Module(NamedTuple):
     def is_launcher(self) -> bool:
         return self.path.name == "app.py" and self.package in ROLES
 
+    @property
+    def name(self) -> str:
+        """As it is imported."""
+        return ".".join(self.path.relative_to(ROOT).with_suffix("").parts)
+
     def __str__(self) -> str:
         return str(self.path.relative_to(ROOT))
 
@@ -141,6 +146,25 @@ def test_no_package_of_the_experiment_imports_one_above_it(modules: list[Module]
         if name.startswith(f"experimento.{floor}")
     ]
     assert upward == []
+
+
+def test_what_another_package_uses_says_what_it_does(modules: list[Module]) -> None:
+    """Of a helper that only its own package calls, the name has to be enough."""
+    used = {
+        name
+        for module in modules
+        for name in module.imports()
+        if name.split(".")[0] in PACKAGES and not name.startswith(module.name.rpartition(".")[0] + ".")
+    }
+    silent = [
+        f"{module.name}.{node.name}"
+        for module in modules
+        for node in module.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and f"{module.name}.{node.name}" in used
+        and not ast.get_docstring(node)
+    ]
+    assert silent == []
 
 
 def test_the_environment_is_read_in_one_place(modules: list[Module]) -> None:
