@@ -8,6 +8,7 @@ from comun.errors import MalformedMessage
 from comun.ids import parse_id, requested_at
 
 MAX_BATCH = 5_000  # checks in one message; the publisher sends at most 1,000
+DEADLINE = 30.0  # seconds within which a check has to end, unless the setting says otherwise
 EARLIEST, LATEST = 1_577_836_800_000_000, 4_102_444_800_000_000  # years 2020 and 2100: outside, a time is absurd
 
 

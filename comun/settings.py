@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from comun.durations import seconds_of
 from comun.errors import ConfigurationError
+from comun.messages import DEADLINE
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -165,6 +166,7 @@ class Settings:
     max_in_flight: int = setting("MONITOR_MAX_IN_FLIGHT", 100_000, _between(int, 1, 10_000_000))
     resend_grace: float = setting("MONITOR_RESEND_GRACE", 3.0, _between(float, 0.1, 3_600))
     resend_limit: int = setting("MONITOR_RESEND_LIMIT", 10, _between(int, 1, 1_000))
+    check_deadline: float = setting("CHECK_DEADLINE", DEADLINE, _between(float, 1, 3_600))
     monitor_target: float = setting("MONITOR_TARGET", 0.99, _between(float, 0, 1))
     monitor_interval: float = setting("MONITOR_INTERVAL", 0.0, _duration(0.1, 3_600))
     monitor_token: str = setting("MONITOR_TOKEN", "", _token, file="MONITOR_TOKEN_FILE")

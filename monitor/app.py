@@ -34,7 +34,7 @@ bus = Bus(settings, Role.MONITOR)
 outbox = Outbox(bus.store)
 figures = CounterStore(bus.store)
 journal = Journal(bus.store)
-tally = Tally(figures)
+tally = Tally(figures, settings.check_deadline)
 results = Results(bus.store, tally)
 intake = Intake(settings, bus, outbox, tally)
 
@@ -55,12 +55,13 @@ app = create_app(intake=intake, outbox=outbox, results=results, given_up=partial
 app.register_blueprint(
     make_api(
         Sources(
-            panel=Panel(read, settings.monitor_target),
+            panel=Panel(read, settings.monitor_target, settings.check_deadline),
             figures=figures,
             journal=journal,
             outbox=outbox,
             metrics=metrics.registry(partial(read, ())),
             target=settings.monitor_target,
+            deadline=settings.check_deadline,
         )
     )
 )

@@ -13,7 +13,6 @@ from experimento.runs.run_folder import Run
 from experimento.runs.trails import Trail
 
 _MOMENT = 10_000  # microseconds: requests intended together, as in a volley, speak for their moment with one voice
-DEADLINE = 30.0  # seconds; the longest that `GET /status?wait=` lets a client wait
 
 _ANSWERED = (Status.AVAILABLE, Status.UNAVAILABLE)
 _NOWHERE = Trail(None, (None,) * len(HOPS))
@@ -55,8 +54,8 @@ def medians_of_answered(measures: Measures) -> dict[str, int]:
     return {hop: int(np.median(times)) for hop, times in known.items() if len(times)}
 
 
-def measure(run: Run, deadline: float = DEADLINE) -> Measures:
-    """Join records and trails by id; `deadline` is seconds from the intended time to the answer."""
+def measure(run: Run) -> Measures:
+    """Join records and trails by id."""
     rows = sorted(run.records, key=lambda record: record.intended)
     found = [run.trails.get(record.id or "", _NOWHERE) for record in rows]
     intended = np.array([record.intended for record in rows], np.int64)
@@ -71,7 +70,7 @@ def measure(run: Run, deadline: float = DEADLINE) -> Measures:
         END_TO_END: ways[:, -1] - intended,
     }
     answered = accepted & np.isin(status, _ANSWERED)
-    in_time = answered & (np.nan_to_num(stages[END_TO_END], nan=np.inf) <= deadline * 1e6)
+    in_time = answered & (np.nan_to_num(stages[END_TO_END], nan=np.inf) <= run.deadline * 1e6)
     return Measures(
         intended=intended,
         done=np.where(np.isnan(done), intended, done).astype(np.int64),

@@ -13,7 +13,7 @@ from experimento.exits import Exit
 from experimento.judgement.accounting import account_for_checks, account_for_requests, sample_trails
 from experimento.judgement.intervals import LEAST_WORTH, Floats, exact, lower_bounds, upper_bounds
 from experimento.judgement.judging import judge_all
-from experimento.judgement.measures import DEADLINE, Measures, measure, share_of_time
+from experimento.judgement.measures import Measures, measure, share_of_time
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
 from experimento.judgement.wording import WARNING
@@ -29,12 +29,9 @@ _NEVER = 2**62  # microseconds: longer than any request can take
 _KEPT = ("model", "threads", "requests", "pause", "rate", "duration", "arrivals", "url", "timeout", "planned")
 
 
-def summarize(run: Run, requirements: Sequence[Requirement], deadline: float = DEADLINE) -> dict[str, Any]:
-    """Judge a run; the result is ready for JSON. Shares are from 0 to 1, times microseconds.
-
-    `deadline`: seconds from the intended time within which an answer counts as service.
-    """
-    measures = measure(run, deadline)
+def summarize(run: Run, requirements: Sequence[Requirement]) -> dict[str, Any]:
+    """Judge a run; the result is ready for JSON. Shares are from 0 to 1, times microseconds."""
+    measures = measure(run)
     accounting = account_for_checks(run)
     judged = judge_all(run, measures, accounting, requirements)
     verdict = worst(Verdict(item["verdict"]) for item in judged)
@@ -50,7 +47,7 @@ def summarize(run: Run, requirements: Sequence[Requirement], deadline: float = D
         "requests": account_for_requests(run),
         "service": {
             "basis": "answered" if run.reconciled else "accepted",
-            "deadline": deadline,
+            "deadline": run.deadline,
             **_share(service),
             "by_time": share_of_time(measures.intended, measures.served),
         },

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from comun.messages import DEADLINE
 from experimento.runs import records, trails
 from experimento.runs.records import Record
 from experimento.runs.trails import Trail
@@ -21,6 +22,11 @@ class Run:
     trails: Mapping[str, Trail] = field(default_factory=dict)
     reconciliation: Mapping[str, Any] | None = None  # None: the run could not be reconciled
     plan: Mapping[str, Any] = field(default_factory=dict)  # run.json
+
+    @property
+    def deadline(self) -> float:
+        """Seconds from the intended time within which an answer counts as service."""
+        return float(self.plan.get("deadline", DEADLINE))
 
     @property
     def reconciled(self) -> bool:

@@ -101,6 +101,7 @@ def conclude(
 
     Waits at most `longest` seconds for the run's checks to end. Any generator's records will do. Raises AccessDenied.
     """
+    plan["deadline"] = settings.check_deadline
     records.write_document(folder / records.PLAN, plan)
     made = records.read(folder)
     records.check_allowed(made)

@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from comun import entries, store
 from comun.ids import parse_id, requested_at
-from comun.messages import Check, Status
+from comun.messages import DEADLINE, Check, Status
 from comun.outbox import Outbox
 from monitor.showing import badges, history, query
 from monitor.showing.availability import Share, measure, window
@@ -32,6 +32,7 @@ class Sources(NamedTuple):
     outbox: Outbox
     metrics: CollectorRegistry
     target: float
+    deadline: float = DEADLINE  # seconds
     now: Callable[[], float] = time.time
 
 
@@ -60,7 +61,7 @@ def make_api(sources: Sources) -> Blueprint:
         now = int(sources.now())
         _, length = query.window("24h")
         end = query.whole("to", now + 1, 0, query.FARTHEST)
-        wanted = history.plan(query.whole("from", max(0, end - length), 0, query.FARTHEST), end, now)
+        wanted = history.plan(query.whole("from", max(0, end - length), 0, query.FARTHEST), end, now, sources.deadline)
         figures, events = sources.figures, sources.journal.events()
         chunks, sketches = figures.chunks(wanted.chunks), figures.sketches(wanted.sketched)
         return jsonify(history.compose(wanted, chunks, events, figures.watched_since(), sketches=sketches))
@@ -71,7 +72,7 @@ def make_api(sources: Sources) -> Blueprint:
         limit, status = query.whole("limit", 20, 1, RECENT), query.status()
         if status is Status.IN_FLIGHT:
             return jsonify(checks=entries.decoded(store.OUTBOX, sources.outbox.latest(limit), _in_flight))
-        return jsonify(checks=[describe(check) for check in sources.figures.recent(limit, status)])
+        return jsonify(checks=[describe(check, sources.deadline) for check in sources.figures.recent(limit, status)])
 
     @api.get("/badge/availability.svg")
     def show_badge() -> Response:
@@ -107,7 +108,7 @@ def make_api(sources: Sources) -> Blueprint:
 def _service(sources: Sources) -> tuple[str, Share]:
     name, length = query.window("24h")
     now = int(sources.now())
-    wanted = window(now + 1 - length, now + 1, now)
+    wanted = window(now + 1 - length, now + 1, now, sources.deadline)
     return name, measure(wanted, sources.figures.chunks(chunks_of(wanted.spans)), None).service
 
 

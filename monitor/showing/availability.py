@@ -1,12 +1,13 @@
 """Availability (pure): from counters to shares with intervals, and to a verdict on the requirement."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any, NamedTuple
 
 from comun.intervals import exact
+from comun.messages import DEADLINE
 from monitor.watching.time_buckets import Chunk, Count, Span, cover, total
 
-SETTLING = 10  # seconds an accepted check may take before it counts as not answered
 WINDOWS = {"1m": 60, "5m": 300, "1h": 3_600, "24h": 86_400}
 DECIDING = ("5m", "1h", "24h")  # the windows that a requirement may be judged over, the shortest first
 
@@ -32,7 +33,7 @@ class Share(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The buckets of a stretch of time: those of requests at least SETTLING seconds old, and the later ones."""
+    """The buckets of a stretch of time: those of requests that have passed their deadline, and the later ones."""
 
     settled: list[Span]
     fresh: list[Span]
@@ -58,9 +59,9 @@ class Measured(NamedTuple):
         }
 
 
-def window(start: int, end: int, now: int) -> Window:
-    """Return the buckets of [start, end), epoch seconds."""
-    cut = min(end, max(start, now + 1 - SETTLING))
+def window(start: int, end: int, now: int, deadline: float = DEADLINE) -> Window:
+    """Return the buckets of [start, end), epoch seconds; `deadline` is seconds from a request to its end."""
+    cut = min(end, max(start, now + 1 - ceil(deadline)))
     return Window(cover(start, cut, now), cover(cut, end, now))
 
 
@@ -79,10 +80,13 @@ def measure(window: Window, chunks: Mapping[Chunk, Sequence[int]], watched_since
 def service(settled: Sequence[int], fresh: Sequence[int]) -> Share:
     """Return the share of requests that were accepted and answered.
 
-    `settled` are the counters of requests at least SETTLING seconds old: there an accepted check without an
-    answer is a bad one. `fresh` are the later ones: there it is still on its way and does not count yet.
+    `settled` are the counters of requests that have passed their deadline: there an accepted check without an
+    answer is a bad one, and one whose answer was late stays bad. `fresh` are the later ones: there it is still on its
+    way and does not count yet.
     """
-    good = sum(counters[Count.AVAILABLE] + counters[Count.UNAVAILABLE] for counters in (settled, fresh))
+    answered = Count.AVAILABLE, Count.UNAVAILABLE
+    good = sum(counters[each] for counters in (settled, fresh) for each in answered)
+    good -= settled[Count.LATE] + fresh[Count.LATE]
     ended = [sum(counters[: Count.UNANSWERED + 1]) for counters in (settled, fresh)]
     refused = settled[Count.REFUSED] + fresh[Count.REFUSED]
     # An API process that was killed may not have counted all that it accepted: what ended was accepted.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from comun.messages import DEADLINE
 from monitor.showing.availability import Window, measure, window
 from monitor.watching.alerts import Event
 from monitor.watching.latency_sketch import percentile
@@ -15,7 +16,7 @@ WINDOW_PATTERN = r"^[1-9][0-9]{0,3}[smhdwy]$"
 STEPS = (1, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 86_400)  # seconds between two points
 MOST_POINTS = 400
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-COUNTED = (Count.ACCEPTED, Count.REFUSED, Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED)
+COUNTED = (Count.ACCEPTED, Count.REFUSED, Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.LATE)
 
 
 class Plan(NamedTuple):
@@ -42,14 +43,16 @@ def seconds_of(text: str) -> int | None:
     return min(int(text[:-1]) * UNITS[text[-1]], LONGEST) if match else None
 
 
-def plan(start: int, end: int, now: int) -> Plan:
+def plan(start: int, end: int, now: int, deadline: float = DEADLINE) -> Plan:
     """Plan [start, end), epoch seconds: what lies in the future or more than a year before the end is cut off."""
     end = min(end, now + 1)
     start = max(min(start, end), end - LONGEST)
     level = finest(start, now)
     step = next((each for each in STEPS if each >= level.seconds and (end - start) / each < MOST_POINTS), STEPS[-1])
     first, last = start // step * step, -(-end // step) * step
-    return Plan(start, end, step, window(start, end, now), Span(level, first // level.seconds, last // level.seconds))
+    return Plan(
+        start, end, step, window(start, end, now, deadline), Span(level, first // level.seconds, last // level.seconds)
+    )
 
 
 def compose(

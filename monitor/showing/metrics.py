@@ -77,6 +77,7 @@ def _counters(totals: Mapping[str, int]) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "suite_checks_resent", "Checks sent again for want of an answer.", totals.get("resent", 0)
     )
+    yield CounterMetricFamily("suite_checks_late", "Answers that came after the deadline.", totals.get("late", 0))
     yield CounterMetricFamily("suite_duplicates_dropped", "Ends of checks that had ended.", totals.get("duplicates", 0))
     yield CounterMetricFamily("suite_watched_seconds", "Seconds the monitor was at work.", totals.get("watched", 0))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from comun.errors import StoreUnavailable
+from comun.messages import DEADLINE
 from monitor.showing.panel_state import Plan, compose, plan
 from monitor.showing.snapshot import Snapshot, nothing
 from monitor.watching.time_buckets import Chunk
@@ -21,9 +22,10 @@ Read = Callable[[Sequence[Chunk], float], Snapshot]
 class Panel:
     """Serves the last known state, marked, while the broker is away."""
 
-    def __init__(self, read: Read, target: float) -> None:
+    def __init__(self, read: Read, target: float, deadline: float = DEADLINE) -> None:
         self._read = read
         self._target = target
+        self._deadline = deadline
         self._lock = threading.Lock()
         self._known: tuple[Snapshot, Plan] | None = None
         self._served: tuple[bytes, str] = (b"", "")
@@ -38,13 +40,15 @@ class Panel:
             return self._served
 
     def _make(self, now: float) -> tuple[tuple[bytes, str], float]:
-        wanted = plan(now)
+        wanted = plan(now, self._deadline)
         try:
             self._known, fresh_for = (self._read(wanted.chunks, now), wanted), FRESH
         except StoreUnavailable:
             fresh_for = AWAY
         facts, shown = self._known or (nothing(wanted.chunks), wanted)
-        state = compose(facts, shown, now=now, target=self._target, broker_ok=fresh_for == FRESH)
+        state = compose(
+            facts, shown, now=now, target=self._target, broker_ok=fresh_for == FRESH, deadline=self._deadline
+        )
         return (json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode(), tag(state)), fresh_for
 
 

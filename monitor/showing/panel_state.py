@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from comun.heartbeat import FRESH
 from comun.ledger_format import event_lines
-from comun.messages import LEGS, WAY, Check, Hop, Role, Route, Status
+from comun.messages import DEADLINE, LEGS, WAY, Check, Hop, Role, Route, Status
 from monitor.showing.availability import WINDOWS, Window, deciding, measure, verdict, window
 from monitor.showing.snapshot import SHOWN, Snapshot, refused
 from monitor.watching.alerts import Event
@@ -60,28 +60,25 @@ class Plan(NamedTuple):
         return chunks_of([self.timeline, *(span for each in self.windows.values() for span in each.spans)])
 
 
-def plan(now: float) -> Plan:
+def plan(now: float, deadline: float = DEADLINE) -> Plan:
     """Plan a poll at `now` (epoch seconds)."""
     end = int(now) + 1
-    windows = {name: window(end - seconds, end, int(now)) for name, seconds in WINDOWS.items()}
+    windows = {name: window(end - seconds, end, int(now), deadline) for name, seconds in WINDOWS.items()}
     return Plan(windows, Span(SECOND, end - TIMELINE, end))
 
 
-def compose(facts: Snapshot, plan: Plan, *, now: float, target: float, broker_ok: bool) -> dict[str, Any]:
+def compose(
+    facts: Snapshot, plan: Plan, *, now: float, target: float, broker_ok: bool, deadline: float = DEADLINE
+) -> dict[str, Any]:
     """Put the panel's state together, as /openapi.json describes it."""
     measured = {name: measure(each, facts.chunks, facts.watched_since) for name, each in plan.windows.items()}
     over = deciding({name: each.service for name, each in measured.items()}, target)
     judged = measured[over].service
-    receptor = facts.receptor
     return {
         "now": now,
         "version": VERSION,
         "broker": {"ok": broker_ok},
-        "receptor": {
-            "status": None if receptor.status is None else receptor.status.name.lower(),
-            "since": receptor.since / 1e6 if receptor.since else None,
-            "setting": facts.receptor_setting,
-        },
+        "receptor": {**_receptor(facts, plan.timeline, now, deadline), "setting": facts.receptor_setting},
         "requirement": {
             "metric": "service",
             "target": target,
@@ -104,7 +101,7 @@ def compose(facts: Snapshot, plan: Plan, *, now: float, target: float, broker_ok
         "refused": [{"code": code, "commands": count} for code, count in refused(facts).items()],
         "unreadable": [{"key": key, "entries": count} for key, count in facts.unreadable.items()],
         "resent": facts.totals.get("resent", 0),
-        "checks": [describe(check) for check in facts.recent],
+        "checks": [describe(check, deadline) for check in facts.recent],
         "logs": log_lines(facts.recent),
     }
 
@@ -116,16 +113,17 @@ def timeline(facts: Snapshot, span: Span) -> dict[str, Any]:
     return {"start": span.first, "step": span.level.seconds, **lists}
 
 
-def describe(check: Check) -> dict[str, Any]:
+def describe(check: Check, deadline: float = DEADLINE) -> dict[str, Any]:
     """Return a check; a hop that it has not made is null, and so is the time an unended one took."""
     status = check.status or Status.UNAVAILABLE
     made = dict(check.events)
-    ended = status is not Status.IN_FLIGHT
+    took = check.trail[-1] - check.trail[0] if status is not Status.IN_FLIGHT else None
     return {
         "id": check.id,
         "status": status.name.lower(),
+        "late": took is not None and took > deadline * 1e6,
         "requested": check.trail[0] / 1e6,
-        "total_ms": (check.trail[-1] - check.trail[0]) / 1e3 if ended else None,
+        "total_ms": None if took is None else took / 1e3,
         "hops": [made[hop] / 1e6 if hop in made else None for hop in WAY],
     }
 
@@ -134,6 +132,33 @@ def log_lines(checks: Sequence[Check]) -> list[str]:
     """Return the last lines that these checks left in `logs.txt`, newest last, in its format and local time."""
     events = [(time, hop, check.status) for check in checks for hop, time in check.events]
     return event_lines(sorted(events)[-SHOWN:]).splitlines()
+
+
+def _receptor(facts: Snapshot, span: Span, now: float, deadline: float) -> dict[str, Any]:
+    """Return what is known of the receptor now.
+
+    What was said longer ago than the deadline is not now: while checks wait in vain it is "unanswered", since it spoke
+    last; while nobody asks, `answered` tells how old the answer is.
+    """
+    status, since = facts.receptor.status, facts.receptor.since / 1e6 or None
+    answers = [check.trail[-1] for check in facts.recent if check.status is not Status.UNANSWERED]
+    answered = max(answers) / 1e6 if answers else None
+    waiting = _waiting_since(facts, span, now - deadline)
+    if waiting is not None and (answered is None or now - answered > deadline):
+        status, since = Status.UNANSWERED, waiting if answered is None else answered
+    return {"status": None if status is None else status.name.lower(), "since": since, "answered": answered}
+
+
+_LIFE = (Count.ACCEPTED, Count.UNAVAILABLE, Count.AVAILABLE, Count.UNANSWERED)
+
+
+def _waiting_since(facts: Snapshot, span: Span, until: float) -> int | None:
+    """Return the first second of a span, up to a time, of whose accepted checks one has not ended; None if all have."""
+    counted = [series(span, facts.chunks, each) for each in _LIFE]
+    for place, (accepted, *ended) in enumerate(zip(*counted, strict=True)):
+        if accepted > sum(ended) and span.first + place <= until:
+            return span.first + place
+    return None
 
 
 def _shown(event: Event) -> dict[str, Any]:

@@ -93,6 +93,7 @@ def components() -> dict[str, Schema]:
             "Una consulta con su recorrido; horas en segundos desde 1970, nulas donde no llegó.",
             id=ID,
             status=any_status,
+            late={"type": "boolean"},
             requested=NUMBER,
             total_ms=nullable(NUMBER),
             hops={**array(nullable(NUMBER)), "minItems": 5, "maxItems": 5},
@@ -116,7 +117,13 @@ def components() -> dict[str, Schema]:
             now=NUMBER,
             version={"const": 1},
             broker=closed("", ok={"type": "boolean"}),
-            receptor=closed("", status=nullable(ended), since=nullable(NUMBER), setting=nullable(ratio)),
+            receptor=closed(
+                "Lo que se sabe ahora; `answered` es la hora de la última respuesta.",
+                status=nullable(ended),
+                since=nullable(NUMBER),
+                answered=nullable(NUMBER),
+                setting=nullable(ratio),
+            ),
             requirement=closed(
                 "El requisito y su veredicto, sobre la ventana más corta cuya muestra basta para decidir.",
                 metric={"const": "service"},

@@ -32,6 +32,7 @@ const CHART_HEIGHT = 190;
 const WHOLE_STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1e3, 1e4].map((ten) => n * ten)).sort((a, b) => a - b);
 const POLL_MS = 1000;
 const STALE_MS = 3000;
+const OLD_S = 30; // seconds after which an answer is no longer news
 const TRAVEL_MS = 3200; // how long the picture takes to show a trip that really lasts a few milliseconds
 
 const $ = (id) => document.getElementById(id);
@@ -111,9 +112,11 @@ function showReceptor({ status }) {
   document.title = `${WORDS[status ?? 'unknown']} · Experimento de disponibilidad`;
 }
 
-function receptorNote({ status, since, setting }) {
+function receptorNote({ status, since, answered, setting }) {
   const parts = [];
   if (status && since) parts.push(`desde las ${at(since)} (${ago(since, serverNow())})`);
+  const old = answered != null && status !== 'unanswered' && serverNow() - answered > OLD_S;
+  if (old) parts.push(`última respuesta ${ago(answered, serverNow())}: nadie ha preguntado después`);
   if (setting != null) parts.push(`simula estar disponible el ${share.format(setting)} de las veces`);
   return parts.join(' · ');
 }
@@ -206,6 +209,7 @@ function checkRow(check) {
   const bar = make('span', { class: 'spans', 'aria-hidden': 'true' });
   for (const ms of legs(check.hops)) bar.append(make('i')), bar.lastChild.style.setProperty('--share', ms);
   const status = make('td', { class: 'mark', 'data-status': check.status }, WORDS[check.status]);
+  if (check.late) status.append(make('small', {}, ' con retraso'));
   return make('tr', { 'data-id': check.id }, make('td', {}, open), status,
     make('td', { class: 'trail-column' }, bar), make('td', { class: 'number' }, lasting(check.total_ms)));
 }

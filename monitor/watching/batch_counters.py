@@ -9,7 +9,7 @@ from typing import NamedTuple
 from comun.messages import LEGS, Check, Status
 from monitor.watching.histogram_bins import bins_of
 from monitor.watching.latency_sketch import BUCKETS, buckets_of
-from monitor.watching.time_buckets import Increments
+from monitor.watching.time_buckets import Count, Increments
 
 
 class Aggregate(NamedTuple):
@@ -21,8 +21,11 @@ class Aggregate(NamedTuple):
     totals: dict[str, int]  # name → how many more; `4:17` is bin 17 of the way to hop 4, `check:us` a sum
 
 
-def aggregate(checks: Sequence[Check]) -> Aggregate:
-    """Count ended checks; columns instead of rows, because `map` and `Counter` run in C (1.5 µs a check)."""
+def aggregate(checks: Sequence[Check], deadline: float) -> Aggregate:
+    """Count ended checks; columns instead of rows, because `map` and `Counter` run in C (1.5 µs a check).
+
+    What took longer than the deadline (seconds) is late.
+    """
     buckets, sketches, legs = (defaultdict[int, dict[int, int]](lambda: defaultdict(int)) for _ in range(3))
     result = Aggregate(buckets, sketches, legs, defaultdict(int))
     ids_statuses = Counter((check.trail[0] // 1_000_000, int(check.status or 0)) for check in checks)
@@ -30,13 +33,16 @@ def aggregate(checks: Sequence[Check]) -> Aggregate:
         result.buckets[second][status] += count
         result.totals[Status(status).name.lower()] += count
     if trails := [check.trail for check in checks if check.status is not Status.UNANSWERED]:
-        _count_durations(trails, result)
+        _count_durations(trails, result, int(deadline * 1e6))
     return result
 
 
-def _count_durations(trails: Sequence[tuple[int, ...]], result: Aggregate) -> None:
+def _count_durations(trails: Sequence[tuple[int, ...]], result: Aggregate, longest: int) -> None:
     columns = list(zip(*trails, strict=True))
     took = list(map(sub, columns[-1], columns[0]))
+    for start in [start for start, each in zip(columns[0], took, strict=True) if each > longest]:
+        result.buckets[start // 1_000_000][Count.LATE] += 1
+        result.totals["late"] += 1
     for (second, bucket), count in _pairs(columns[0], 1_000_000, took).items():
         result.sketches[second][bucket] += count
     for place, count in Counter(bins_of(took)).items():

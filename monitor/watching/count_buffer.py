@@ -2,11 +2,14 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
+from comun.errors import StoreUnavailable
 from comun.ids import requested_at
 from comun.loop import Loop
-from comun.scripts import Write, Writer
+from comun.messages import DEADLINE, Check
+from comun.scripts import Command, Write, Writer
 from monitor.watching.counter_store import CounterStore, accepted, ended
 from monitor.watching.time_buckets import Count, Increments
 
@@ -60,11 +63,16 @@ class Tally:
     """All that is counted on the way, see `Counting`; a thread writes what has gathered in memory."""
 
     accepted = staticmethod(accepted)
-    ended = staticmethod(ended)
 
-    def __init__(self, figures: CounterStore) -> None:
+    def __init__(self, figures: CounterStore, deadline: float = DEADLINE) -> None:
+        """`deadline`: seconds after whose end an answer counts as late."""
         self.counts = CountBuffer(figures)
+        self._deadline = deadline
         self._loop = Loop("tally", self.counts.flush, lambda: PERIOD)
+
+    def ended(self, checks: Sequence[Check], duplicates: int) -> list[Command]:
+        """Return the commands that count checks which ended."""
+        return ended(checks, duplicates, self._deadline)
 
     def refused(self, ids: Iterable[str]) -> None:
         """Count checks refused with a 503 by the second of their request, also while the broker is away."""
@@ -73,8 +81,10 @@ class Tally:
         self._add(increments, {"refused": seconds.total()})
 
     def resent(self, count: int) -> None:
-        """Count checks that were sent again."""
+        """Count checks that were sent again, at once if the store is there."""
         self._add({}, {"resent": count})
+        with suppress(StoreUnavailable):
+            self.counts.flush()
 
     def _add(self, increments: Increments, totals: Mapping[str, int]) -> None:
         self.counts.add(increments, totals)

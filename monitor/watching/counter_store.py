@@ -103,9 +103,9 @@ class CounterStore:
         return decode_recent(entries.answers(pipe)[0])
 
 
-def ended(checks: Sequence[Check], duplicates: int = 0) -> list[Command]:
+def ended(checks: Sequence[Check], duplicates: int, deadline: float) -> list[Command]:
     """Return the commands that count checks which ended for the first time: some 30, however many checks."""
-    buckets, sketches, legs, totals = aggregate(checks)
+    buckets, sketches, legs, totals = aggregate(checks, deadline)
     if duplicates:
         totals["duplicates"] += duplicates
     return [

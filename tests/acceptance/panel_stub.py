@@ -53,6 +53,7 @@ def make_check(now: float, rng: random.Random, status: str = "available") -> dic
     return {
         "id": new_id(first, rng.getrandbits(62)),
         "status": status,
+        "late": False,
         "requested": now,
         "total_ms": (hops[-1] - hops[0]) * 1000,
         "hops": hops,
@@ -79,7 +80,7 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
         "now": now,
         "version": 1,
         "broker": {"ok": True},
-        "receptor": {"status": "available", "since": now - 254, "setting": 0.9},
+        "receptor": {"status": "available", "since": now - 254, "answered": now - 1, "setting": 0.9},
         "requirement": {"metric": "service", "target": 0.99, "window": "5m", "verdict": "met", "total": 3212},
         "windows": [
             window("1m", 655, 0.908),

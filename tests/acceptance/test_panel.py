@@ -14,7 +14,7 @@ from experimento.judgement.report import render
 from experimento.judgement.requirements import parse
 from experimento.judgement.summary import summarize
 from tests.acceptance.conftest import Suite
-from tests.acceptance.panel_stub import PanelStub
+from tests.acceptance.panel_stub import PanelStub, make_check
 from tests.helpers import missing
 from tests.helpers_run import make_run
 
@@ -180,11 +180,29 @@ def test_a_list_keeps_still_while_someone_reads_it(stub: PanelStub, visit: Visit
     expect(page.locator("#checks tr").first).to_have_attribute("data-id", stub.state["checks"][0]["id"])
 
 
+def test_what_was_said_long_ago_is_not_now(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    now = time.time()
+    stub.change(receptor={"status": "unanswered", "since": now - 41, "answered": now - 41, "setting": 0.9})
+    expect(page.locator("#receptor")).to_have_text("Sin respuesta")
+    expect(page.locator("#receptor-note")).to_contain_text("hace 4")
+    stub.change(receptor={"status": "available", "since": now - 900, "answered": now - 600, "setting": 0.9})
+    expect(page.locator("#receptor")).to_have_text("Disponible :)")
+    expect(page.locator("#receptor-note")).to_contain_text("última respuesta hace 10\u00a0min: nadie ha preguntado")
+
+
+def test_a_late_answer_is_shown_as_late(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    late = {**make_check(time.time(), stub.rng), "late": True, "total_ms": 41_000.0}
+    stub.change(checks=[late, *stub.state["checks"][:5]])
+    expect(page.locator("#checks tr").first).to_contain_text("Disponible :) con retraso")
+
+
 def test_a_receptor_that_becomes_unavailable_is_seen(stub: PanelStub, visit: Visit) -> None:
     page = visit.open(stub.url)
 
     stub.change(
-        receptor={"status": "unavailable", "since": time.time(), "setting": 0.0},
+        receptor={"status": "unavailable", "since": time.time(), "answered": time.time(), "setting": 0.0},
         requirement={**stub.state["requirement"], "verdict": "not_met"},
     )
 
@@ -224,7 +242,7 @@ def test_stale_figures_are_marked_until_the_monitor_is_back(stub: PanelStub, vis
 def test_a_state_with_nothing_in_it_yet_is_drawn(stub: PanelStub, visit: Visit) -> None:
     nothing = {"good": 0, "total": 0, "ratio": None, "low": None, "high": None}
     stub.change(
-        receptor={"status": None, "since": None, "setting": None},
+        receptor={"status": None, "since": None, "answered": None, "setting": None},
         requirement={**stub.state["requirement"], "verdict": "inconclusive", "total": 0},
         windows=[{**each, "service": nothing, "reported": nothing} for each in stub.state["windows"]],
         stations=[{**each, "state": "down", "workers": 0, "median_ms": None} for each in stub.state["stations"]],

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from comun import heartbeat, store
 from comun.ids import new_id
-from comun.messages import Status
+from comun.messages import Check, Status
 from monitor.watching.time_buckets import Count
 from tests.helpers import free_port, wait_until
 from tests.helpers_monitor import Monitor, check
@@ -83,6 +83,28 @@ def test_a_refused_check_lowers_the_service_availability_and_not_the_reported_on
     minute = client.get("/api/state").get_json()["windows"][0]
     assert (minute["service"]["good"], minute["service"]["total"]) == (7, 10)
     assert minute["reported"]["ratio"] == 1.0
+
+
+def test_an_outage_stays_in_every_figure_when_its_answers_come_at_last(monitor: Monitor, client: FlaskClient) -> None:
+    """It vanished from the panel, which forgave whoever was answered ever."""
+    now = time.time()
+    asked = [int((now - 90 + second) * 1e6) for second in range(20)]
+    ids = [new_id(at, number) for number, at in enumerate(asked)]
+    monitor.outbox.add(ids, 0, counting=monitor.tally.accepted(ids))
+
+    def told() -> list[object]:
+        state = client.get("/api/state").get_json()
+        service = [state["windows"][1]["service"], client.get("/api/history?window=5m").get_json()["service"]]
+        return [*service, client.get("/badge/availability.json?window=5m").get_json()["message"]]
+
+    during = told()
+    assert [(each["good"], each["total"]) for each in during[:2]] == [(0, 20), (0, 20)]  # type: ignore[index]
+    assert during[2] == "0 %"
+    ways = [(at, at + 1, at + 2, at + 3, int(now * 1e6)) for at in asked]
+    monitor.results.settle([Check(i, Status.AVAILABLE, way) for i, way in zip(ids, ways, strict=True)])
+    wait_until(lambda: [each["late"] for each in client.get("/api/state").get_json()["checks"]] == [True] * 20, 10)
+    assert told() == during
+    assert "suite_checks_late_total 20.0" in client.get("/metrics").text
 
 
 def test_a_year_of_history_is_told_in_days(monitor: Monitor, client: FlaskClient) -> None:

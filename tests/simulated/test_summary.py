@@ -25,9 +25,9 @@ from tests.helpers_run import make_run, reconcile, write_run
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary-1.json").read_text(encoding="utf-8"))
 
 
-def judged(run: Run, *texts: str, deadline: float = 30.0) -> dict[str, Any]:
+def judged(run: Run, *texts: str) -> dict[str, Any]:
     """Summarize, through JSON and past the schema, as a reader of the file gets it."""
-    summary = summarize(run, [parse(text) for text in texts or DEFAULT], deadline)
+    summary = summarize(run, [parse(text) for text in texts or DEFAULT])
     document: dict[str, Any] = json.loads(json.dumps(summary, allow_nan=False))
     jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
     return document
@@ -133,7 +133,7 @@ def test_an_answer_after_the_deadline_is_no_service_but_was_reported() -> None:
     summary = judged(late)
     assert summary["service"]["good"] == 499
     assert summary["reported"]["total"] == 500
-    assert judged(late, deadline=60)["service"]["good"] == 500
+    assert judged(replace(late, plan={**late.plan, "deadline": 60}))["service"]["good"] == 500
 
 
 @pytest.mark.parametrize("status", [None, Status.UNANSWERED])

@@ -7,7 +7,7 @@ from math import comb
 import pytest
 
 from comun.ids import new_id
-from comun.messages import Check, Status
+from comun.messages import DEADLINE, Check, Status
 from monitor.showing import history
 from monitor.showing.availability import WINDOWS, Share, deciding, reported, service, verdict
 from monitor.watching.batch_counters import aggregate
@@ -79,7 +79,7 @@ def test_any_recent_window_counts_exactly_what_was_requested_in_it(seed):
     chance = random.Random(seed)
     times = [chance.randrange(NOW - SECOND.kept, NOW) for _ in range(200)]
     memory = Memory()
-    memory.add(aggregate([check(time, Status.AVAILABLE) for time in times]).buckets)
+    memory.add(aggregate([check(time, Status.AVAILABLE) for time in times], DEADLINE).buckets)
     for _ in range(20):
         start, end = sorted(chance.randrange(NOW - SECOND.kept, NOW) for _ in range(2))
         assert memory.total(start, end)[Count.AVAILABLE] == sum(start <= time < end for time in times)
@@ -132,7 +132,7 @@ def test_a_batch_is_counted_by_class_and_by_latency():
         check(HOUR_START + 1.5, Status.UNAVAILABLE, 400),
         check(HOUR_START + 2, Status.UNANSWERED),
     ]
-    buckets, sketches, legs, totals = aggregate(checks)
+    buckets, sketches, legs, totals = aggregate(checks, DEADLINE)
     assert buckets[HOUR_START + 1] == {Count.AVAILABLE: 1, Count.UNAVAILABLE: 1}
     assert sketches[HOUR_START + 1] == Counter(buckets_of([400, 4_000]))
     assert buckets[HOUR_START + 2] == {Count.UNANSWERED: 1}
@@ -142,8 +142,15 @@ def test_a_batch_is_counted_by_class_and_by_latency():
     assert totals["unanswered"] == 1
 
 
+def test_what_took_longer_than_the_deadline_is_late_in_the_second_of_its_request():
+    took = [29_999_999, 30_000_000, 30_000_001, 90_000_000]
+    buckets, _, _, totals = aggregate([check(HOUR_START, Status.UNAVAILABLE, each) for each in took], DEADLINE)
+    assert buckets == {HOUR_START: {Count.UNAVAILABLE: 4, Count.LATE: 2}}
+    assert totals["late"] == 2
+
+
 def test_a_batch_of_nothing_counts_nothing():
-    assert not any(aggregate([]))
+    assert not any(aggregate([], DEADLINE))
 
 
 def test_durations_fall_into_the_bins_that_prometheus_knows():
@@ -155,7 +162,7 @@ def test_any_recent_window_has_the_latencies_of_what_was_requested_in_it(seed):
     chance = random.Random(seed)
     made = [(chance.randrange(NOW - SECOND.kept, NOW), int(chance.lognormvariate(10, 2))) for _ in range(300)]
     memory = Memory()
-    memory.add_sketches(aggregate([check(time, Status.AVAILABLE, took) for time, took in made]).sketches)
+    memory.add_sketches(aggregate([check(time, Status.AVAILABLE, took) for time, took in made], DEADLINE).sketches)
     for _ in range(20):
         start, end = sorted(chance.randrange(NOW - SECOND.kept, NOW) for _ in range(2))
         within = Counter(buckets_of(took for time, took in made if start <= time < end))
@@ -163,8 +170,8 @@ def test_any_recent_window_has_the_latencies_of_what_was_requested_in_it(seed):
 
 
 def test_latencies_of_an_older_store_are_not_misread_and_its_counts_are_kept():
-    """They stood behind the counts of each bucket."""
-    bucket = struct.pack(f">{WIDTH}I", 0, 3, 0, 3, 0, 1, *[7] * BINS)
+    """They stood behind the counts of each bucket; in the first place none, as nothing came back that soon."""
+    bucket = struct.pack(f">{WIDTH}I", 0, 3, 0, 3, 0, 1, 0, *[7] * (BINS - 1))
     plan = history.plan(NOW - 100, NOW, NOW)
     chunks = {chunk: unpack(bucket * chunk.level.slots, chunk.level) for chunk in plan.chunks}
     sketches = {chunk: unpack_sketches(None, chunk.level) for chunk in plan.sketched}
@@ -192,6 +199,7 @@ def counters(**counts: int) -> list[int]:
     [
         (counters(accepted=10, available=9, unavailable=1), counters(), (10, 10)),
         (counters(accepted=10, available=8), counters(), (8, 10)),  # two were never answered
+        (counters(accepted=10, available=9, unavailable=1, late=3), counters(), (7, 10)),  # an outage stays one
         (counters(), counters(accepted=10, available=8), (8, 8)),  # two are on their way
         (counters(), counters(accepted=10, available=8, unanswered=1), (8, 9)),
         (counters(accepted=10, available=10, refused=5), counters(refused=5), (10, 20)),

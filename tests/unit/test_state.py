@@ -1,5 +1,11 @@
+from typing import Any
+
+from comun.ids import new_id
+from comun.messages import Check, Status
 from monitor.showing import snapshot
-from monitor.showing.panel_state import compose, plan
+from monitor.showing.panel_state import compose, describe, plan
+from monitor.watching.alerts import Receptor
+from monitor.watching.time_buckets import SECOND, WIDTH, Chunk, Count
 
 NOW = 1_790_000_000.0
 
@@ -24,3 +30,46 @@ def test_what_the_broker_refused_is_added_up_over_the_processes() -> None:
     poll = plan(NOW)
     state = compose(snapshot.nothing(poll.chunks)._replace(workers=beats), poll, now=NOW, target=0.99, broker_ok=True)
     assert state["refused"] == [{"code": "MISCONF", "commands": 5}, {"code": "OOM", "commands": 1}]
+
+
+def ended(at: float, took: float) -> Check:
+    """A check that said that the receptor is available."""
+    start = int(at * 1e6)
+    return Check(new_id(start, 1), Status.AVAILABLE, tuple(start + int(took * 1e6) * hop // 4 for hop in range(5)))
+
+
+def receptor(*, last_answer: float, waiting: float | None = None) -> dict[str, Any]:
+    """What the panel says of a receptor that was available, so many seconds after its last answer.
+
+    `waiting`: how many seconds ago a check was accepted that has not ended.
+    """
+    poll = plan(NOW)
+    facts = snapshot.nothing(poll.chunks)
+    facts = facts._replace(receptor=Receptor(Status.AVAILABLE, 7), recent=[ended(NOW - last_answer - 0.5, 0.5)])
+    if waiting is not None:
+        number, slot = divmod(int(NOW - waiting), SECOND.slots)
+        counters = list(facts.chunks[Chunk(SECOND, number)])
+        counters[slot * WIDTH + Count.ACCEPTED] = 1
+        facts = facts._replace(chunks={**facts.chunks, Chunk(SECOND, number): counters})
+    told: dict[str, Any] = compose(facts, poll, now=NOW, target=0.99, broker_ok=True)["receptor"]
+    return told
+
+
+def test_a_receptor_that_leaves_checks_waiting_beyond_the_deadline_is_not_available_now() -> None:
+    told = receptor(last_answer=41, waiting=40)
+    assert (told["status"], told["since"]) == ("unanswered", NOW - 41)
+
+
+def test_a_receptor_that_answers_others_or_may_still_answer_in_time_is_what_it_said() -> None:
+    assert receptor(last_answer=2, waiting=40)["status"] == "available"  # one check was lost, and will be sent again
+    assert receptor(last_answer=41, waiting=29)["status"] == "available"
+
+
+def test_of_a_receptor_that_nobody_asks_the_age_of_its_answer_is_told() -> None:
+    told = receptor(last_answer=400)
+    assert (told["status"], told["answered"]) == ("available", NOW - 400)
+
+
+def test_a_late_answer_is_shown_as_late() -> None:
+    assert [describe(ended(NOW, took))["late"] for took in (0.1, 30, 30.1)] == [False, False, True]
+    assert not describe(Check(new_id(1_790_000_000_000_000, 1), Status.IN_FLIGHT, (1_790_000_000_000_000,)))["late"]
