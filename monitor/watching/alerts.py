@@ -8,10 +8,11 @@ RECENT answers a second (the last ones, under load), so with p = 0.1 and the def
 years at a check each 5 s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
+from comun.ids import new_id, requested_at
 from comun.messages import Check, Status
 
 
@@ -58,6 +59,7 @@ class Receptor:
     against: int = 0  # answers of the other kind, in a row
     against_since: int = 0  # microseconds; the first of them
     last: str = ""  # id of the last answer looked at
+    overdue: str = ""  # id of the last check that counted as a failed answer because its deadline had passed
     said: float = 0.0  # epoch seconds; when the last alert or reminder was made
 
     @property
@@ -74,21 +76,47 @@ def follow(receptor: Receptor, checks: Sequence[Check], thresholds: Thresholds) 
     flips: list[Flip] = []
     ids = [check.id for check in checks]
     for check in checks[ids.index(receptor.last) + 1 :] if receptor.last in ids else checks:
-        if check.status is None:
-            continue
-        at = check.trail[0]
-        receptor, before = replace(receptor, last=check.id), receptor.status
-        if before is None:
-            receptor = replace(receptor, status=check.status, since=at)
-        elif (check.status is Status.AVAILABLE) != receptor.is_down:
-            receptor = replace(receptor, against=0)
-        else:
-            since = receptor.against_since if receptor.against else at
-            receptor = replace(receptor, against=receptor.against + 1, against_since=since)
-            if receptor.against >= (thresholds.successes if receptor.is_down else thresholds.failures):
-                flips.append(Flip(since, before, check.status))
-                receptor = replace(receptor, status=check.status, since=since, against=0)
+        receptor = replace(receptor, last=check.id)
+        counted = check.status is Status.UNANSWERED and check.id <= receptor.overdue
+        if check.status is not None and not counted:
+            receptor, flip = _take(receptor, check.status, check.trail[0], thresholds)
+            flips += flip
     return receptor, flips
+
+
+def follow_overdue(
+    receptor: Receptor, ids: Iterable[str], until: float, thresholds: Thresholds
+) -> tuple[Receptor, list[Flip]]:
+    """Take in the checks in flight that were requested before a time (epoch seconds), each once, as failed answers.
+
+    For while nobody is answered: their deadline has passed. A clock that was set back hides none.
+    """
+    flips: list[Flip] = []
+    limit = new_id(int(until * 1e6), 0)
+    known = receptor.overdue if receptor.overdue < limit else ""
+    for check_id in sorted(each for each in ids if known < each < limit):
+        receptor, flip = _take(receptor, Status.UNANSWERED, requested_at(check_id), thresholds)
+        receptor = replace(receptor, overdue=check_id)
+        flips += flip
+    return receptor, flips
+
+
+def is_silent(arrived: Sequence[Check], until: float) -> bool:
+    """Tell whether the receptor has answered nobody since a time (epoch seconds): the last answers say it."""
+    return all(check.trail[-1] / 1e6 < until for check in arrived if check.status is not Status.UNANSWERED)
+
+
+def _take(receptor: Receptor, status: Status, at: int, thresholds: Thresholds) -> tuple[Receptor, list[Flip]]:
+    before = receptor.status
+    if before is None:
+        return replace(receptor, status=status, since=at), []
+    if (status is Status.AVAILABLE) != receptor.is_down:
+        return replace(receptor, against=0), []
+    since = receptor.against_since if receptor.against else at
+    receptor = replace(receptor, against=receptor.against + 1, against_since=since)
+    if receptor.against < (thresholds.successes if receptor.is_down else thresholds.failures):
+        return receptor, []
+    return replace(receptor, status=status, since=since, against=0), [Flip(since, before, status)]
 
 
 def reminder_due(receptor: Receptor, now: float, interval: float) -> bool:

@@ -8,6 +8,7 @@ from typing import cast
 import redis
 
 from comun import entries, store
+from comun.ids import parse_id
 from comun.messages import Status
 from monitor.watching.alerts import Alert, Event, Receptor
 
@@ -101,6 +102,8 @@ def _receptor(text: str) -> Receptor:
         entries.moment(microseconds / 1_000_000)
     entries.moment(found.said)
     entries.text(found.last)
+    if found.overdue:
+        parse_id(found.overdue)
     if type(found.against) is not int:
         raise ValueError("not a number of answers")
     return found

@@ -10,12 +10,24 @@ import redis
 
 from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
+from comun.ids import parse_id
 from comun.loop import Loop, every
 from comun.messages import QUEUES
+from comun.outbox import Outbox
 from comun.scripts import Writer
 from comun.settings import Settings
 from monitor.lease import Lease
-from monitor.watching.alerts import Event, Thresholds, flip_alert, flip_event, follow, reminder, reminder_due
+from monitor.watching.alerts import (
+    Event,
+    Thresholds,
+    flip_alert,
+    flip_event,
+    follow,
+    follow_overdue,
+    is_silent,
+    reminder,
+    reminder_due,
+)
 from monitor.watching.count_buffer import CountBuffer
 from monitor.watching.counter_store import CounterStore
 from monitor.watching.journal import Journal
@@ -24,6 +36,7 @@ from monitor.watching.worker_restarts import ROLES, is_told, restarts, sent_at
 
 log = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks
+LOOKED_AT = 200  # checks in flight, those that were sent most often
 LONGEST_STALL = 3  # seconds between two looks over which the monitor still counts as having watched
 
 
@@ -38,6 +51,7 @@ class Watcher:
         self._counts = CountBuffer(figures)
         self._writer = Writer()
         self._journal = Journal(client)
+        self._outbox = Outbox(client)
         self._channels = tuple(channels)
         self._watched_to = 0
         self._away_since: float | None = None
@@ -84,9 +98,12 @@ class Watcher:
     def _follow_receptor(self, now: float) -> None:
         settings = self._settings
         before = self._journal.receptor()
-        after, flips = follow(
-            before, self._figures.arrived(), Thresholds(settings.alert_failures, settings.alert_successes)
-        )
+        arrived, thresholds = self._figures.arrived(), Thresholds(settings.alert_failures, settings.alert_successes)
+        after, flips = follow(before, arrived, thresholds)
+        if is_silent(arrived, until := now - settings.check_deadline):
+            pending = entries.decoded(store.OUTBOX, self._outbox.latest(LOOKED_AT), parse_id)
+            after, more = follow_overdue(after, pending, until, thresholds)
+            flips += more
         alerts = [flip_alert(flip) for flip in flips]
         if not alerts and reminder_due(after, now, settings.alert_reminder):
             alerts = [reminder(after)]

@@ -11,6 +11,7 @@ from comun import store
 from comun.errors import StoreUnavailable
 from comun.ids import new_id
 from comun.messages import Check, Status
+from comun.outbox import Outbox
 from comun.settings import Settings
 from experimento.supervision import broker as embedded
 from monitor.lease import Lease
@@ -255,6 +256,21 @@ def test_a_flip_is_kept_as_a_fact_and_told_to_every_channel_once(bench: Bench, w
     watcher.look(NOW + 3_600)
     reminder = journal.next_alert("webhook")
     assert reminder and reminder["kind"] == "reminder"
+
+
+def test_a_receptor_that_answers_nobody_is_told_once_checks_have_passed_their_deadline(
+    bench: Bench, watcher: Watcher
+) -> None:
+    journal, waiting = Journal(bench.store), bench.checks(3, at=NOW - 35)
+    bench.results.settle(bench.checks(1, at=NOW - 60))
+    watcher.look(NOW - 40)
+    Outbox(bench.store).add([check.id for check in waiting], 0)
+    watcher.look(NOW - 6)
+    assert journal.receptor().status is Status.AVAILABLE
+    watcher.look(NOW - 4)
+    assert journal.receptor().status is Status.UNANSWERED
+    alert = journal.next_alert("webhook")
+    assert alert and alert["text"] == "El receptor de call center pasó de «Disponible :)» a «Sin respuesta»"
 
 
 def beat(bench: Bench, pid: int, started: float, last: float, host: str = "here") -> None:

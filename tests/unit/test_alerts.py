@@ -3,7 +3,7 @@ import pytest
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.settings import Settings
-from monitor.watching.alerts import Receptor, Thresholds, follow, reminder_due
+from monitor.watching.alerts import Receptor, Thresholds, follow, follow_overdue, is_silent, reminder_due
 
 START = 1_795_000_000_000_000
 DEFAULT = Thresholds(Settings().alert_failures, Settings().alert_successes)
@@ -57,6 +57,32 @@ def test_one_id_from_the_future_hides_nothing_that_comes_after_it():
     receptor, _ = follow(Receptor(), seen, Thresholds(3, 2))
     _, flips = follow(receptor, [*seen, *answers("uuu", start=1)], Thresholds(3, 2))
     assert seconds(flips) == [(1, "UNAVAILABLE")]
+
+
+def test_checks_that_pass_their_deadline_count_once_each_and_not_again_when_they_are_given_up():
+    receptor, _ = follow(Receptor(), answers("A"), Thresholds(3, 2))
+    waiting = answers("xxxx", start=1)
+    ids = [check.id for check in waiting]
+    until = START / 1e6 + 3.5  # the last one has time left
+    receptor, flips = follow_overdue(receptor, ids[:2], until, Thresholds(3, 2))
+    receptor, more = follow_overdue(receptor, ids, until, Thresholds(3, 2))
+    assert seconds(flips + more) == [(1, "UNANSWERED")]
+    again, flips = follow_overdue(receptor, ids, until, Thresholds(3, 2))
+    assert (again, flips) == (receptor, [])
+    after, flips = follow(receptor, [*answers("A"), *waiting[:3]], Thresholds(3, 2))
+    assert (after.against, flips) == (0, [])
+
+
+def test_a_clock_that_was_set_back_hides_no_silence():
+    ahead = Receptor(Status.AVAILABLE, overdue=new_id(START + 3_600_000_000, 1))
+    _, flips = follow_overdue(ahead, [check.id for check in answers("xxx")], START / 1e6 + 40, Thresholds(3, 2))
+    assert seconds(flips) == [(0, "UNANSWERED")]
+
+
+@pytest.mark.parametrize(("letters", "silent"), [("", True), ("A", True), ("AAx", True), ("x", True)])
+def test_a_receptor_that_has_answered_nobody_lately_is_silent(letters, silent):
+    assert is_silent(answers(letters), START / 1e6 + 30) is silent
+    assert is_silent(answers(letters), START / 1e6) is ("A" not in letters)
 
 
 def test_the_chance_of_a_false_flip_is_below_one_in_a_year_at_90_percent():
