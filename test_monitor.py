@@ -1,6 +1,7 @@
 """The availability test of the monitor: so many threads, so many requests each; `--help` says the rest.
 
-The experiment itself is in `experimento/`; this is its simplest front, and what it prints last never changes.
+The experiment itself is in `experimento/`; this is its simplest front. Its seven lines at the end never change; one
+more says what their percentage alone cannot.
 """
 
 import itertools
@@ -63,8 +64,9 @@ def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: s
     )
     done = run_and_tell(order, settings, out=RUNS, name="monitor", show=Lines())
     if made := done.attack.records:
-        print(f"Código de salida {int(done.exit)}: {MEANINGS[done.exit]}.\n")
+        print()
         print("\n".join(closing_lines(threads, requests, made)))
+        print(f"El porcentaje por sí solo no decide. Código de salida {int(done.exit)}: {MEANINGS[done.exit]}.")
     return done.exit
 
 

@@ -25,6 +25,7 @@ Número de peticiones con éxito: {good}
 Número de peticiones fallidas: {bad}
 Porcentaje de disponibilidad: {share}%
 El sistema {verdict} con la disponibilidad esperada
+El porcentaje por sí solo no decide. Código de salida {code}: {meaning}.
 """
 
 
@@ -81,7 +82,17 @@ def test_the_lines_of_the_student_come_first_and_last_exactly_as_they_always_wer
     assert numbers == [str(number) for number in range(1, 101)]
     assert done.stdout.startswith("Petición 1: ")
     assert done.stdout.endswith(
-        LAST_LINES.format(threads=5, requests=20, total=100, good=90, bad=10, share="90.0", verdict="no cumple")
+        LAST_LINES.format(
+            threads=5,
+            requests=20,
+            total=100,
+            good=90,
+            bad=10,
+            share="90.0",
+            verdict="no cumple",
+            code=1,
+            meaning="el requisito no se cumple",
+        )
     )
     assert "\x1b" not in done.stdout + done.stderr  # colours are for terminals
 
@@ -187,7 +198,10 @@ def test_on_the_running_suite_every_check_is_accounted_for(suite: Suite, tmp_pat
     for part in ("Conciliación: ", "Disponibilidad del servicio: ", "Disponibilidad que informa", "Veredicto: Cumple"):
         assert part in done.stdout
     assert done.stdout.endswith(
-        LAST_LINES.format(threads=50, requests=10, total=500, good=500, bad=0, share="100.0", verdict="cumple")
+        LAST_LINES.format(
+            **{"threads": 50, "requests": 10, "total": 500, "good": 500, "bad": 0, "share": "100.0"},
+            **{"verdict": "cumple", "code": 0, "meaning": "el requisito se cumple"},
+        )
     )
     run_folder = records.find_folder(tmp_path / "runs" / "latest")
     summary = json.loads((run_folder / "summary.json").read_text())
