@@ -18,7 +18,7 @@ from comun.retry import insist, retries
 from comun.settings import Settings
 
 log = logging.getLogger(__name__)
-Work = Callable[[list[Check]], Sequence[Check]]
+Work = Callable[[list[Check]], tuple[Sequence[Check], str]]
 Message = tuple[Route, tuple[Any, ...]]  # a task and its arguments
 SMALL = 16  # checks; a batch up to this size tells the log of every hop as it happens
 LATER = (Hop.REQUESTED, Hop.ANSWERED, Hop.RETURNED)  # hops a larger batch tells of with the next one
@@ -36,11 +36,12 @@ class Bus:
         signals.worker_ready.connect(self._on_ready, weak=False)
 
     def task(self, route: Route) -> Callable[[Work], Work]:
-        """Make what a role does with the checks that arrive by a route a Celery task; what it returns goes on.
+        """Make what a role does with the checks that arrive by a route a Celery task; the checks it returns go on.
 
         1. Read the batch and put the time on each trail; a clock that shows an absurd time is waited for, as the next
         hop would refuse its stamp. 2. Do the role's work. 3. Tell the log and send the checks to the task that follows.
-        A malformed batch ends the task with MalformedMessage, and becomes a dead letter.
+        4. Say on the console what the role returned besides, now that it is true. A malformed batch ends the task with
+        MalformedMessage, and becomes a dead letter.
         """
         if (hop := route.hop) is None:
             raise ValueError(f"no check arrives by {route}")
@@ -50,7 +51,10 @@ class Bus:
             def arrive(batch: object) -> None:
                 checks = decode(batch, hop - 1)
                 times = insist(lambda: self.clock.take(len(checks)))
-                self.send(work(stamp(checks, times)), hop, route.then)
+                done, said = work(stamp(checks, times))
+                self.send(done, hop, route.then)
+                if said:
+                    log.info("%s", said)
 
             return work
 
@@ -95,14 +99,6 @@ class Bus:
         """Tell whether any message waits in any queue: an empty queue is a key that does not exist."""
         with store.translated():
             return bool(self.store.exists(*QUEUES))
-
-    def waiting(self, *queues: str) -> list[int]:
-        """Return how many messages wait in each queue, in one round trip. Raises StoreUnavailable."""
-        with store.translated():
-            pipe = self.store.pipeline(transaction=False)
-            for queue in queues:
-                pipe.llen(queue)
-            return pipe.execute()
 
     def _on_ready(self, sender: Any = None, **_: Any) -> None:
         if sender is not None and sender.app is self.celery:

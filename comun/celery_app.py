@@ -155,7 +155,12 @@ class SuiteCelery(Celery):
             # kombu takes TLS from the name of its own transport only: ours would send the password in the clear. What
             # the address says (`?ssl_ca_certs=…`) goes before this.
             self.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        self._settings = settings
         self.store = store.connect(settings.broker_url)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be made anew in a process that a pool spawns."""
+        return type(self), (self._settings, self.main)
 
     def bury(self, exc: Exception, **letter: Any) -> None:
         """Put an entry of a queue among the dead letters, waiting for the store if need be."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import redis
 
 from comun import entries, store
-from comun.loop import Loop, every, troubles
+from comun.loop import Loop, troubles
 
 PERIOD = 1.0  # seconds between two beats
 FRESH = 5.0  # seconds after which a silent worker counts as gone
@@ -18,20 +18,27 @@ TOLD = 10  # seconds for which it is believed who was given up on: a killed supe
 FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
 
-def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
-    """Beat for as long as the process lives; `done` counts the messages taken so far.
+def heart(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
+    """Return what beats, once started, for as long as the process lives; `done` counts the messages taken so far.
 
     A beat also names the loops of its process that keep failing, and counts what the broker refused it.
     """
-    beat = {"role": role, "pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
+    host, born = socket.gethostname(), dict[int, float]()
 
     def tell() -> None:
-        beat.update(beat=time.time(), done=done(), failing=troubles(), refused=dict(store.refusals))
+        now, pid = time.time(), os.getpid()  # of the process that was forked, not of the one that made it
+        beat = {"role": role, "pid": pid, "host": host, "started": born.setdefault(pid, now), "beat": now}
+        beat.update(done=done(), failing=troubles(), refused=dict(store.refusals))
         entries.put_right(client)
         with store.translated():
-            client.hset(store.WORKERS, f"{role}@{beat['host']}:{beat['pid']}", json.dumps(beat))
+            client.hset(store.WORKERS, f"{role}@{host}:{pid}", json.dumps(beat))
 
-    return every(PERIOD, tell, name=f"heartbeat-{role}")
+    return Loop(f"heartbeat-{role}", tell, lambda: PERIOD if born else 0.0)
+
+
+def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
+    """Beat from now on."""
+    return heart(client, role, done).start()
 
 
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:

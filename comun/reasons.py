@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import ssl
 
 WORDS = {
     errno.EACCES: "permiso denegado",
@@ -27,4 +28,6 @@ def reason(exc: OSError) -> str:
     """Say why something failed, without what it was done to."""
     if isinstance(exc, socket.gaierror):
         return UNKNOWN_HOST
+    if isinstance(exc, ssl.SSLError):  # its numbers are not those of the operating system
+        return f"fallo de TLS ({getattr(exc, 'reason', None) or exc.strerror or exc})"
     return WORDS.get(exc.errno or 0) or exc.strerror or str(exc)

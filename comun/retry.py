@@ -29,17 +29,18 @@ def insist(action: Callable[[], T], *, until: float = math.inf, longest: float =
     progress in the heartbeat: a worker that waits for a full disk is not a hung one. A worker that is told to end does
     so instead of waiting on.
     """
-    pause, said = 0.05, ""
+    pause, said = 0.05, set[str]()
     while True:
         try:
             result = action()
             if said:
-                log.warning("Se pudo, tras insistir: %s", said)
+                log.warning("Se pudo, tras insistir: %s", "; ".join(sorted(said)))
             return result
         except SuiteError as exc:
             if exc.retry_after is None or time.monotonic() + pause >= until:
                 raise
-            if said != (said := str(exc)):
+            if str(exc) not in said:
+                said.add(str(exc))
                 log.warning("Se reintenta hasta que se pueda: %s", exc)
             retries[type(exc).__name__] += 1
         if threading.current_thread() is threading.main_thread():  # where tasks run (pool `solo`, as in `up`)

@@ -14,7 +14,7 @@ from comun.errors import ConfigurationError
 from comun.messages import DEADLINE
 
 ROOT = Path(__file__).resolve().parent.parent
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
 T = TypeVar("T")
 
 

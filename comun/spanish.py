@@ -16,5 +16,6 @@ def percent(share: float | None, digits: int = 2) -> str:
         return "—"
     scale = 10**digits
     cut = floor(round(share * 100 * scale, 6)) / scale  # 0.29 × 100 is short of 29 in binary
+    cut = min(cut, 100 - 1 / scale) if share < 1 else cut
     text = decimal(cut, digits)
     return f"{text.rstrip('0').rstrip(',') if ',' in text else text}{THIN}%"

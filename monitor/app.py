@@ -1,7 +1,7 @@
 """Launcher of the monitor: `flask run` finds `app`, `celery -A app.celery worker -Q monitor` finds `celery`."""
 
 import sys
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -73,5 +73,5 @@ app.wsgi_app = door(  # type: ignore[method-assign, assignment]
         hosts=(settings.monitor_host, *settings.monitor_hosts.split(",")),
     ),
     accept=intake.accept,
-    beat=cache(partial(heartbeat.start, bus.store, Role.API.id, lambda: 0)),
+    beat=heartbeat.heart(bus.store, Role.API.id, lambda: 0).start,
 )

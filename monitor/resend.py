@@ -10,7 +10,7 @@ from comun.bus import Bus
 from comun.errors import StoreUnavailable
 from comun.ids import requested_at
 from comun.loop import Loop, every
-from comun.messages import QUEUES, Check, Hop, Route, Status, requested
+from comun.messages import Check, Hop, Route, Status, requested
 from comun.outbox import Outbox, Pending
 from comun.settings import Settings
 from monitor.lease import Lease
@@ -128,7 +128,7 @@ class Resender:
 
     def _idle_for(self) -> float:
         """Return for how many seconds all queues have been empty at every look."""
-        if any(self._bus.waiting(*QUEUES)):
+        if self._bus.is_busy():
             self._idle_since = None
             return 0.0
         self._idle_since = self._idle_since or time.monotonic()

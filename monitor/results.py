@@ -8,7 +8,7 @@ import redis
 
 from comun import entries, store
 from comun.ids import requested_at
-from comun.messages import Check, Hop, Status
+from comun.messages import WAY, Check, Status
 from comun.scripts import RUN, SET_ASIDE, Command, words
 
 
@@ -185,8 +185,8 @@ def read_end(check_id: str, packed: str) -> Check:
     check = unpack(check_id, packed)
     for microseconds in check.trail:
         entries.moment(microseconds / 1_000_000)
-    if len(check.trail) > len(Hop):
-        raise ValueError("not a trail")
+    if check.status is Status.IN_FLIGHT or len(check.trail) != (2 if check.status is Status.UNANSWERED else len(WAY)):
+        raise ValueError("not an end")
     return check
 
 

@@ -1,7 +1,7 @@
 """The API over a real store, without a server, and what its answers must look like."""
 
 import random
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -60,7 +60,7 @@ class Monitor:
             app.wsgi_app,
             refusal=guard(token=settings.monitor_token, allow_public=False),
             accept=intake.accept,
-            beat=cache(partial(heartbeat.start, self.store, Role.API.id, lambda: 0)),
+            beat=heartbeat.heart(self.store, Role.API.id, lambda: 0).start,
         )
         return app
 

@@ -77,9 +77,8 @@ def _accounts(report: Report) -> Table:
     table = Table("", "Cuenta", title=title, title_justify="left")
     table.columns[1].justify = "right"
     for attribute, name in END_TITLES.items():
-        table.add_row(name, str(getattr(report, attribute)))
-    if report.cut:
-        table.add_row("Recortadas del libro de registro", str(report.cut))
+        if attribute != "cut" or report.cut:
+            table.add_row(name, str(getattr(report, attribute)))
     table.add_section()
     table.add_row("Consultas", str(report.checks), style="bold", end_section=True)
     for name, count in report.lines.items():

@@ -19,7 +19,7 @@ from experimento.workload.load import LATE, Closed, Fared, Generator, Open
 from experimento.workload.progress import Bar
 
 Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
-_KNOCKS = 5  # requests after which a door that opened for none of them is taken to be shut
+_KNOCKS = 5  # requests, or one of each user, after which a door that opened for none of them is taken to be shut
 STOPPING = "terminan las que están en curso (Ctrl-C otra vez: abandonar)"
 
 
@@ -33,19 +33,24 @@ class Attack:
     ended: int
     interrupted: bool
     decided: bool  # a sequential test ended it
+    shut: bool = False  # it was ended as nobody seemed to be let in
 
 
 def attack(
     generator: Generator,
     *,
     planned: int,
+    users: int,
     folder: Path,
     console: Console,
     test: InOrder | None = None,
     show: Show | None = None,
 ) -> Attack:
-    """Run the generator to its end, to the first Ctrl-C or to the decision of `test`."""
-    clock, made, decided = Clock(), list[Record](), False
+    """Run the generator to its end, to the first Ctrl-C, to the decision of `test`, or until nobody is let in.
+
+    What is refused answers soonest: a door is shut if it opened for none of as many requests as there are `users`.
+    """
+    clock, made, decided, shut = Clock(), list[Record](), False, False
     started = clock.now()
     live = Live(started)
     with (
@@ -55,7 +60,7 @@ def attack(
     ):
 
         def collect(new: list[Record]) -> None:
-            nonlocal decided
+            nonlocal decided, shut
             records.write(file, new)
             file.flush()
             made.extend(new)
@@ -65,13 +70,13 @@ def attack(
             if test is not None and not decided:
                 ended = ((record.intended, record.outcome is Outcome.ACCEPTED) for record in new)
                 decided = test.update(ended, generator.ended_before()) is not None
-            shut = len(made) >= _KNOCKS and is_denied(made[:_KNOCKS])
+            shut = len(made) >= max(_KNOCKS, users) and is_denied(made)
             if interrupt.asked or decided or shut:
                 generator.stop()
             bar.update(live.made, STOPPING if interrupt.asked else live.text())
 
         fared = generator.run(collect)
-    return Attack(made, fared, started, clock.now(), interrupt.asked, decided)
+    return Attack(made, fared, started, clock.now(), interrupt.asked, decided, shut)
 
 
 def warnings(fared: Fared, model: Closed | Open) -> list[str]:

@@ -29,6 +29,8 @@ from experimento.workload.progress import make_console
 from experimento.workload.target import Elsewhere
 
 _SAMPLES = 20  # repeated ids that are named
+USERS_OF_AN_OPEN_LOAD = 100  # requests that may be under way before the first is answered, for all that is known
+SHUT = "la carga se detuvo antes de tiempo porque al principio todas las respuestas fueron 401 o 403"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,16 @@ class Run:
         if order.until_decided is not None:
             test = InOrder(SequentialTest(order.until_decided), reach_of(_load(order.model)))
         planned = order.model.planned
-        done = attack(self._generator, planned=planned, folder=folder, console=self._console, test=test, show=show)
+        users = order.model.threads if isinstance(order.model, Closed) else USERS_OF_AN_OPEN_LOAD
+        done = attack(
+            self._generator,
+            planned=planned,
+            users=users,
+            folder=folder,
+            console=self._console,
+            test=test,
+            show=show,
+        )
         summary = conclude(
             folder,
             _plan(order, done),
@@ -171,5 +182,5 @@ def _plan(order: Order, done: Attack) -> dict[str, Any]:
         "requirements": [requirement.text for requirement in order.requirements],
         "sequential": order.until_decided is not None,
         "generator": asdict(done.fared),
-        "warnings": warnings(done.fared, order.model),
+        "warnings": [*warnings(done.fared, order.model), *([SHUT] if done.shut else [])],
     }

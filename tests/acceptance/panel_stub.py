@@ -22,11 +22,11 @@ from monitor.showing import panel_state
 MONITOR = Path(__file__).resolve().parents[2] / "monitor"
 STATIONS = [  # id, title, hop, queue, workers, median in ms
     ("api", "Monitor (API)", 1, None, 2, 0.8),
-    ("platform_request", "Plataforma de mensajes", 2, "platform", 1, 1.2),
+    ("platform_request", "Plataforma de mensajes (ida)", 2, "platform", 1, 1.2),
     ("callcenter", "Receptor de call center", 3, "callcenter", 1, 1.4),
-    ("platform_callback", "Plataforma de mensajes", 4, "platform", 1, 1.3),
+    ("platform_callback", "Plataforma de mensajes (vuelta)", 4, "platform", 1, 1.3),
     ("monitor", "Monitor (trabajador)", 5, "monitor", 1, 1.9),
-    ("logs", "Archivos", None, "logs", 1, 2.3),
+    ("logs", "Archivos (log manager)", None, "logs", 1, 2.3),
 ]
 
 

@@ -118,3 +118,10 @@ def test_locust_shows_the_token_to_the_suites_own_address_only(
         )
     assert done.returncode in (code, Exit.INCONCLUSIVE if own_address else code), done.stderr
     assert shown(server) == {f"Bearer {TOKEN}" if own_address else None}
+
+
+def test_a_load_is_not_cut_short_by_what_is_refused_sooner_than_the_rest_is_answered(own: pytest.MonkeyPatch) -> None:
+    """Refusals are the first to come back: five of them are no shut door while thirty others are under way."""
+    with serving(lambda n: "error:403" if n % 6 == 0 else "slow:0.3") as server:
+        order(cli_load.command, ["--url", server.url, "--threads", "36", "--requests", "2", "--pause", "0"])
+    assert server.served == 72

@@ -158,7 +158,7 @@ def test_variables_for_other_programs_are_shut_out_and_a_proxy_is_no_way_to_this
     }
     shut_out_others(environ)
     shut_out_others(environ)
-    direct = "a.example,localhost,127.0.0.1,::1"
+    direct = "a.example,localhost,127.0.0.1,127.0.0.0/8,::1"
     assert environ == {"PATH": "/bin", "NO_PROXY": direct, "no_proxy": direct}
 
 
