@@ -6,10 +6,7 @@ from typing import Any
 from comun.messages import Hop, Status
 from experimento.runs.latency import PERCENTILES
 from experimento.runs.records import Outcome
-from experimento.runs.run_folder import Run
-
-ENDS = ("available", "unavailable", "unanswered", "in_flight", "lost_checks", "cut")  # an accepted check has just one
-FINDINGS = ("lost", "duplicated", "unexpected", "altered")  # disagreements between the witnesses
+from experimento.runs.run_folder import ENDS, FINDINGS, Run
 
 _SAMPLES = 20  # of each kind in a summary
 _RANKS = {name: PERCENTILES[name] for name in ("p50", "p90", "p99", "max")}
@@ -52,7 +49,7 @@ def _sample(run: Run, sample: dict[str, Any]) -> dict[str, Any]:
     hop = int(sample.get("hop") or 0)
     return {
         "id": check_id,
-        "hop": Hop(hop).name.lower() if hop else None,
+        "hop": Hop(hop).name.lower() if hop in list(Hop) else None,
         "detail": str(sample.get("detail") or ""),
         "witness": str(sample.get("witness") or ""),
         "trail": _times(run, check_id),

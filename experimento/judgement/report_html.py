@@ -15,12 +15,12 @@ from comun.settings import ROOT
 from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement import wording
-from experimento.judgement.accounting import ENDS, FINDINGS
 from experimento.judgement.judging import is_closed
 from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
 from experimento.runs.latency import END_TO_END, GET, HOPS, PERCENTILES
+from experimento.runs.run_folder import ENDS, FINDINGS
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}

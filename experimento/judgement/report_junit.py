@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from experimento.judgement.accounting import FINDINGS
 from experimento.judgement.verdict import Verdict
 from experimento.reconciliation.findings import FINDING_TITLES
+from experimento.runs.run_folder import FINDINGS
 
 _CLASS = "experimento.disponibilidad"
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2 (Char)

@@ -8,7 +8,6 @@ from typing import Any
 from comun.spanish import percent
 from comun.text import csv_cell, markdown
 from experimento.exits import Exit
-from experimento.judgement.accounting import ENDS, FINDINGS
 from experimento.judgement.judging import is_closed
 from experimento.judgement.verdict import Verdict
 from experimento.judgement.wording import (
@@ -24,6 +23,7 @@ from experimento.judgement.wording import (
     too_few,
 )
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
+from experimento.runs.run_folder import ENDS, FINDINGS
 
 Summary = Mapping[str, Any]
 

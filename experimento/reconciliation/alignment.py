@@ -11,7 +11,9 @@ import numpy as np
 from experimento.reconciliation.id_columns import Integers
 from experimento.reconciliation.log_lines import Statuses
 
-LIMIT = 200  # edits; the search costs their square, about 0.3 s here, and beyond it the whole is one region
+# Edits; the search costs their square: to find 190 lines missing from a million took 0.15 s of CPU. With more than
+# these, all that differs is one region.
+LIMIT = 200
 
 
 class Region(NamedTuple):
@@ -30,15 +32,18 @@ def differences(expected: Statuses, seen: Statuses, limit: int = LIMIT) -> list[
     is certain, the rest is where the edit may be. A line dropped from a run of equal ones gives the run.
     """
     if len(expected) == len(seen):
+        # Of one length, lines that were only changed are the plainest reading, unless moving some takes fewer edits.
         altered = np.flatnonzero(expected != seen)
         if len(altered) <= limit and _match(expected, seen, len(altered) - 1) is None:
-            return [Region(i, i + 1, i, i + 1) for i in altered.tolist()]  # moving nothing takes no more edits
+            return [Region(i, i + 1, i, i + 1) for i in altered.tolist()]
     late = _match(expected, seen, limit)
     mirrored = _match(expected[::-1], seen[::-1], limit)
     if late is None or mirrored is None:
         return [_middle(expected, seen)]
+    # Read backwards, "as late as possible" is as early as possible: the partners are numbered from the other end.
     early = np.where(mirrored < 0, -1, len(seen) - 1 - mirrored)[::-1]
     certain = np.flatnonzero((late >= 0) & (late == early))
+    # Between two certain pairs that are not neighbours on both sides lies a region; both ends count as such pairs.
     x = np.concatenate(([-1], certain, [len(expected)]))
     y = np.concatenate(([-1], late[certain], [len(seen)]))
     gaps = np.flatnonzero((np.diff(x) > 1) | (np.diff(y) > 1))
@@ -57,6 +62,8 @@ def _match(expected: Statuses, seen: Statuses, limit: int) -> Integers | None:
         row: dict[int, int] = {}
         for ahead in range(-edits, edits + 1):
             start = _start(reach, edits, ahead)
+            # Only the furthest point of each diagonal can be part of a shortest way, so the equal items that follow are
+            # taken at once. What leaves either sequence is out of reach.
             if 0 <= start <= len(expected) and 0 <= start + ahead <= len(seen):
                 row[ahead] = start + _common(expected[start:], seen[start + ahead :])
         reach.append(row)
@@ -74,6 +81,8 @@ def _start(reach: list[dict[int, int]], edits: int, ahead: int) -> int:
 
 
 def _walk_back(reach: list[dict[int, int]], ahead: int, size: int) -> Integers:
+    # From the end: what follows the last edit was matched; then that edit is undone, and so on. If several edits lead
+    # to the same point, a substitution is taken before one item more or less.
     partners = np.full(size, -1, dtype=np.int64)
     for edits in range(len(reach) - 1, -1, -1):
         start, end = _start(reach, edits, ahead), reach[edits][ahead]
@@ -87,6 +96,7 @@ def _walk_back(reach: list[dict[int, int]], ahead: int, size: int) -> Integers:
 
 def _common(one: Statuses, other: Statuses) -> int:
     """Return how many items both have in common at the start, looking at ever longer pieces."""
+    # Most calls end within a few items, and each would otherwise compare the rest of a million.
     size, done, piece = min(len(one), len(other)), 0, 32
     while done < size:
         different = one[done : done + piece][: size - done] != other[done : done + piece][: size - done]

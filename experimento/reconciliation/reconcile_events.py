@@ -49,6 +49,8 @@ class _Comparison:
     def __init__(self, evidence: Evidence, lines: Lines, scope: Scope, findings: Findings) -> None:
         self._rows, self._tasks, self._lines = evidence.rows, [task for task, _ in evidence.plain], lines
         self._scope, self._findings, self._walls = scope, findings, evidence.walls
+        # Another component's line may look like one of ours: it is expected among the lines of that template, and its
+        # number is that of its task.
         text = "".join(line for _, line in evidence.plain).encode()
         self._plain = parse(np.frombuffer(text, dtype=np.uint8), 0)
         self._owners: dict[int, tuple[Integers, Integers]] = {}
@@ -63,6 +65,7 @@ class _Comparison:
                 foreign.append(alone)
         others = compare_plain(self._plain.others, self._tasks, self._lines.others, self._scope, self._findings)
         if others:
+            # A line that nobody sent may be one of ours that was changed: its time, if it has one, tells whose it was.
             walls = np.array([wall_of_text(text) for _, text in others])
             numbers = np.array([number for number, _ in others])
             foreign.append(Foreign(np.full(len(others), NOT_OURS), np.where(walls < 0, _NO_TIME, walls), numbers))
@@ -74,17 +77,22 @@ class _Comparison:
         chosen = self._rows.present(hop) if status is None else self._rows.present(hop) & (self._rows.status == status)
         owners = np.flatnonzero(chosen)
         walls = np.concatenate((self._walls(self._rows.times[hop - 1][owners]), self._plain.walls[template]))
+        # The lines carry no id: hop and time say whose each one is (decision 0005). They stand in the order in which
+        # messages came, not in that of their times, so both columns are sorted first.
         expected, seen = np.sort(walls), np.sort(self._lines.walls[template])
         if np.array_equal(expected, seen):
             return
+        # Who owns each time is needed only where something differs: a number beyond the rows is that of a task.
         owners = np.concatenate((owners, self._plain.numbers[template] + len(self._rows.ids)))
         order = np.argsort(walls, kind="stable")
         self._owners[template] = walls[order], owners[order]
         times, due, there = _unequal(expected, seen)
+        # Only a time that belongs to a check of the scope is a finding, also if one outside shares it.
         chosen = np.concatenate((self._scope.rows, self._scope.plain))[owners]
         meant = self._scope.everything | np.isin(times, walls[chosen])
         self._duplicates(template, times, np.where(meant & (due > 0), there - due, 0))
         short = (due > there) & meant
+        # Where no event has its time, a line has no owner that the scope could know: `_report` decides by its time.
         alone = np.isin(self._lines.walls[template], times[due == 0])
         yield (
             Missing(np.full(short.sum(), template), times[short], (due - there)[short]),
@@ -106,6 +114,8 @@ class _Comparison:
 
     def _report(self, missing: Missing, foreign: Foreign, texts: dict[int, bytes]) -> None:
         """Take a missing event and a foreign line of the same time for one altered line, the rest for what they are."""
+        # Templates are taken together here: a line whose text was changed into another template's is missing in the one
+        # and foreign in the other. One pair for each time; what else is wrong at that time stays lost or unexpected.
         _, event, line = np.intersect1d(missing.wall, foreign.wall, return_indices=True)
 
         def altered(index: int) -> Finding:
@@ -124,6 +134,7 @@ class _Comparison:
         self._findings.add_each(Kind.LOST, Witness.LOGS, missing.lacking[left], lost)
         rest = np.ones(len(foreign.hop), dtype=bool)
         rest[line] = False
+        # Its own time may be forged or missing: a line is of the scope, too, if the one above it is.
         near = foreign.wall if self._scope.everything else self._times_before(foreign)
         alone = np.flatnonzero(rest & (self._scope.spans(foreign.wall) | self._scope.spans(near)))
 
@@ -176,7 +187,9 @@ def _unequal(expected: Integers, seen: Integers) -> tuple[Integers, Integers, In
     """Return the times that two sorted columns do not hold equally often, and how often each of the two does."""
     both = np.concatenate((expected, seen))
     order = np.argsort(both, kind="stable")
+    # A run of equal times begins where the sorted whole rises; -2 is below every time here, the absurd -1 included.
     heads = np.flatnonzero(np.diff(both[order], prepend=-2))
+    # Added up over a run, one for each expected and minus one for each seen: what is not 0 does not agree.
     balance = np.add.reduceat(np.where(order < len(expected), 1, -1), heads)
     times = both[order[heads[balance != 0]]]
     due, there = (

@@ -12,6 +12,8 @@ from comun import files
 from comun.errors import AccessDenied, ConfigurationError, SuiteError
 from comun.reasons import reason
 from comun.text import clean
+from experimento.runs import shape
+from experimento.runs.shape import NUMBER
 
 T = TypeVar("T")
 
@@ -23,6 +25,21 @@ NAME_RULE = (
 RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
+
+_PLAN = {
+    **dict.fromkeys(("model", "url", "arrivals"), str | None),
+    **dict.fromkeys(("threads", "requests", "planned"), int | None),
+    **dict.fromkeys(("pause", "rate", "duration", "timeout", "receptor_availability"), NUMBER | None),
+    "deadline": NUMBER,
+    "requirements": [str],
+    "warnings": [str],
+}
+_RECORD = {
+    "id": str | None,
+    "intended": int,
+    **dict.fromkeys(("sent", "done", "code"), int | None),
+    "reason": str | None,
+}
 
 
 class UnreadableRun(SuiteError):
@@ -70,6 +87,7 @@ class Record(NamedTuple):
     def from_line(cls, line: str) -> Self:
         """Read a line back. Raises ValueError, KeyError or TypeError if it is no record."""
         fields = json.loads(line)
+        shape.check(fields, _RECORD)
         fields["outcome"] = Outcome(fields["outcome"])
         return cls(**fields)
 
@@ -143,36 +161,40 @@ def _point_at(run: Path) -> None:
 
 def find_folder(path: Path) -> Path:
     """Return the run's folder, following a `latest` that is a file. Raises UnreadableRun."""
-    if path.name == "latest" and (path.is_symlink() or path.is_file()):
-        name = str(path.readlink()) if path.is_symlink() else read_text(path).strip()
-        if name in ("", "..") or Path(name).name != name:
-            raise UnreadableRun(f"{path}: no señala ninguna carpeta que esté a su lado")
-        path = path.parent / name
-    if not path.is_dir():
-        raise UnreadableRun(f"{path}: no existe esa carpeta de ejecución")
-    return path.resolve()
+    try:
+        if path.name == "latest" and (path.is_symlink() or path.is_file()):
+            name = str(path.readlink()) if path.is_symlink() else read_text(path).strip()
+            if name in ("", "..") or Path(name).name != name:
+                raise UnreadableRun(f"{path}: no señala ninguna carpeta que esté a su lado")
+            path = path.parent / name
+        if not path.is_dir():
+            raise UnreadableRun(f"{path}: no existe esa carpeta de ejecución")
+        return path.resolve()
+    except OSError as exc:  # such as a name that is too long
+        raise UnreadableRun(f"No se puede leer {files.in_words(exc)}.") from exc
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     files.replace(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
 
 
-def read_document(path: Path) -> dict[str, Any] | None:
-    """Read one of the run's files of JSON; None if there is none. Raises UnreadableRun."""
+def read_document(path: Path, allowed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read one of the run's files of JSON, of the shape `allowed`; None if there is none. Raises UnreadableRun."""
     try:
-        document = json.loads(read_text(path))
+        document: dict[str, Any] = json.loads(read_text(path))
+        shape.check(document, allowed)
     except FileNotFoundError:
         return None
+    except TypeError as exc:
+        raise UnreadableRun(f"{path}: {exc}") from exc
     except (ValueError, RecursionError) as exc:
         raise UnreadableRun(f"{path}: no es JSON ({exc})") from exc
-    if not isinstance(document, dict):
-        raise UnreadableRun(f"{path}: no es un objeto de JSON")
     return document
 
 
 def read_plan(run: Path) -> dict[str, Any]:
     """Read what is known of the run besides its records; empty for a run of Locust alone. Raises UnreadableRun."""
-    return read_document(run / PLAN) or {}
+    return read_document(run / PLAN, _PLAN) or {}
 
 
 def read_text(path: Path) -> str:

@@ -11,6 +11,14 @@ from experimento.runs.records import Record
 from experimento.runs.trails import Trail
 
 RECONCILIATION = "reconciliation.json"  # what `load` found when it reconciled the run's checks
+ENDS = ("available", "unavailable", "unanswered", "in_flight", "lost_checks", "cut")  # an accepted check has just one
+FINDINGS = ("lost", "duplicated", "unexpected", "altered")  # disagreements between the witnesses
+
+_SAMPLE = {"id": str | None, "hop": int | None}
+_FOUND = {
+    **dict.fromkeys(("accepted", *ENDS), int | None),
+    **{kind: {"count": int | None, "samples": [_SAMPLE]} for kind in FINDINGS},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +45,5 @@ class Run:
 def read(path: Path) -> Run:
     """Read a run's folder, all its record files merged. Raises UnreadableRun."""
     folder = records.find_folder(path)
-    reconciliation = records.read_document(folder / RECONCILIATION)
+    reconciliation = records.read_document(folder / RECONCILIATION, _FOUND)
     return Run(folder.name, records.read(folder), trails.read(folder), reconciliation, records.read_plan(folder))

@@ -11,10 +11,13 @@ from comun import files
 from comun.errors import SuiteError
 from comun.ids import from_bytes, requested_at, to_bytes
 from comun.ledger_format import LEDGER
-from experimento.runs import records
+from comun.messages import Status
+from experimento.runs import records, shape
 from experimento.runs.latency import HOPS
 
 TRAILS = "trails.jsonl"
+
+_LINE = {"id": str, "status": int | None, "trail": [int | None]}
 
 
 class LedgerUnreadable(SuiteError):
@@ -91,7 +94,8 @@ def read(run: Path) -> dict[str, Trail]:
 
 def _from_line(line: str) -> tuple[str, Trail]:
     fields = json.loads(line)
-    times = tuple(fields["trail"])
+    shape.check(fields, _LINE)
+    status, times = fields["status"], tuple(fields["trail"])
     if len(times) != len(HOPS):
         raise ValueError(f"{len(times)} de {len(HOPS)} saltos")
-    return fields["id"], Trail(fields["status"], times)
+    return fields["id"], Trail(None if status is None else Status(status), times)

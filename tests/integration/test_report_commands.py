@@ -110,7 +110,51 @@ def test_a_damaged_file_of_a_run_is_named(folder: Path, name: str, damage: Calla
             command(folder)
 
 
-@pytest.mark.parametrize("line", ['{"id": "0190b6c0-0000-', '{"id": "x", "status": 1, "trail": [1, 2]}'])
+@pytest.mark.parametrize(
+    ("file", "name", "value"),
+    [
+        (records.PLAN, "requirements", 5),
+        (records.PLAN, "requirements", [5]),
+        (records.PLAN, "warnings", {"x": 1}),
+        (records.PLAN, "model", []),
+        (records.PLAN, "threads", "100"),
+        (records.PLAN, "pause", float("nan")),
+        (records.PLAN, "rate", "10"),
+        (records.PLAN, "deadline", None),
+        (records.PLAN, "planned", 10**400),
+        (records.PLAN, "receptor_availability", "0.9"),
+        (run_folder.RECONCILIATION, "accepted", "1"),
+        (run_folder.RECONCILIATION, "lost_checks", [1]),
+        (run_folder.RECONCILIATION, "lost", 5),
+        (run_folder.RECONCILIATION, "lost", {"count": [], "samples": []}),
+        (run_folder.RECONCILIATION, "lost", {"count": 1, "samples": {"id": "x"}}),
+        (run_folder.RECONCILIATION, "lost", {"count": 1, "samples": [5]}),
+        (run_folder.RECONCILIATION, "lost", {"count": 1, "samples": [{"id": {}, "hop": 1}]}),
+        (run_folder.RECONCILIATION, "lost", {"count": 1, "samples": [{"id": "x", "hop": "2"}]}),
+    ],
+)
+def test_a_value_that_cannot_be_in_a_document_is_named(folder: Path, file: str, name: str, value: object) -> None:
+    document = json.loads((folder / file).read_text(encoding="utf-8"))
+    records.write_document(folder / file, {**document, name: value})
+    with pytest.raises(UnreadableRun, match=rf"{file}: el valor de «(\w+)» no es válido"):
+        report(folder)
+
+
+def test_a_finding_at_a_hop_that_no_check_makes_is_shown_without_it(folder: Path) -> None:
+    found = json.loads((folder / run_folder.RECONCILIATION).read_text(encoding="utf-8"))
+    found["lost"] = {"count": 1, "samples": [{"id": "x", "hop": 9}]}
+    records.write_document(folder / run_folder.RECONCILIATION, found)
+    assert report(folder, "--format", "html").return_value is Exit.BROKEN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "0190b6c0-0000-',
+        '{"id": "x", "status": 1, "trail": [1, 2]}',
+        '{"id": "x", "status": 7, "trail": [1, 2, 3, 4, 5]}',
+    ],
+)
 def test_a_trail_that_is_not_whole_is_named(folder: Path, line: str) -> None:
     with (folder / trails.TRAILS).open("a") as file:
         file.write(line)

@@ -54,6 +54,15 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
         records.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("id", 5), ("intended", None), ("sent", "1"), ("done", 1e300), ("code", {}), ("reason", [1])]
+)
+def test_a_value_that_cannot_be_in_a_record_is_named(tmp_path: Path, name: str, value: object) -> None:
+    (tmp_path / "records.jsonl").write_text(json.dumps({**json.loads(RECORD.to_line()), name: value}) + "\n")
+    with pytest.raises(UnreadableRun, match=rf"línea 1: no es un registro \(el valor de «{name}» no es válido\)"):
+        records.read(tmp_path)
+
+
 def test_a_folder_without_records_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UnreadableRun, match="no hay ningún archivo"):
         records.read(tmp_path)
@@ -78,6 +87,13 @@ def test_latest_is_a_file_where_links_are_not_allowed(tmp_path: Path, monkeypatc
 def test_a_folder_that_does_not_exist_is_said_to(tmp_path: Path) -> None:
     with pytest.raises(UnreadableRun, match="no existe"):
         records.find_folder(tmp_path / "nada")
+
+
+def test_a_name_that_is_too_long_for_a_folder_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "latest").write_text("x" * 300)
+    for path in (tmp_path / ("x" * 300), tmp_path / "latest"):
+        with pytest.raises(UnreadableRun, match="el nombre es demasiado largo"):
+            records.find_folder(path)
 
 
 def test_the_plan_comes_back_and_its_absence_is_no_error(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The shape of a run's JSON: checked once, where a file is read, so that what judges it can trust it. Pure."""
+
+from typing import Any
+
+from comun.messages import LATEST
+
+NUMBER = int | float
+
+
+def check(found: Any, shape: Any, name: str = "") -> None:
+    """Raise TypeError naming the first value that is not of its shape.
+
+    A shape is a type, a list with the shape of every item, or a dict with the shapes of the keys that are looked at.
+    """
+    if isinstance(shape, dict) and isinstance(found, dict):
+        for key, inner in shape.items():
+            if key in found:
+                check(found[key], inner, key)
+    elif isinstance(shape, list) and isinstance(found, list):
+        for item in found:
+            check(item, shape[0], name)
+    # No time is later than LATEST, and nothing counted is more; `not <` because NaN is less than nothing.
+    elif (
+        isinstance(shape, dict | list)
+        or not isinstance(found, shape)
+        or (isinstance(found, NUMBER) and not abs(found) < LATEST)
+    ):
+        raise TypeError(f"el valor de «{name}» no es válido" if name else "no es un objeto de JSON")
