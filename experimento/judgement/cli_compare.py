@@ -6,8 +6,8 @@ import click
 
 from experimento.exits import Exit
 from experimento.judgement import comparison_report, report
-from experimento.judgement.comparison import Change, compare, untold
-from experimento.judgement.measures import Measures, measure
+from experimento.judgement.comparison import Change, compare, load_differences, untold
+from experimento.judgement.measures import measure
 from experimento.judgement.repetition import LEAST, compare_runs
 from experimento.runs import records, run_folder
 
@@ -33,11 +33,12 @@ class _Sides(click.Command):
     show_default=True,
     help="Forma en que se escribe.",
 )
+@click.option("--anyway", is_flag=True, help="Compara también lo que se midió con otra carga; se dice igualmente.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Archivo en que se escribe; por omisión, la salida."
 )
 @click.pass_context
-def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | None) -> Exit:
+def command(ctx: click.Context, runs: tuple[Path, ...], form: str, anyway: bool, out: Path | None) -> Exit:
     """Compara dos ejecuciones, A y B, o varias por lado: disponibilidad y cada percentil, por salto.
 
     De dos ejecuciones sueltas dice qué difiere más de lo que explica el muestreo, nunca qué es peor: no se sabe cuánto
@@ -54,7 +55,8 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | N
     Termina con 0 si nada cambia a peor, con 1 si algo empeora (tres o más por lado) y con 2 si dos ejecuciones sueltas
     difieren en la disponibilidad del servicio o en algún tiempo. También con 2 si de la disponibilidad del servicio o
     del p50 o p99 no se puede decir nada: la muestra equivale a muy pocas peticiones independientes, o un solo lado dejó
-    tantas sin respuesta que el percentil es ∞.
+    tantas sin respuesta que el percentil es ∞. Con 4, sin comparar nada, si las cargas fueron distintas: lo que cambia
+    sería la pregunta, y no el sistema.
     """
     split = len(runs) - ctx.meta.get(_AFTER, len(runs) // 2)
     before, after = _expand(runs[:split]), _expand(runs[split:])
@@ -63,7 +65,13 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, out: Path | N
     single = len(before) == len(after) == 1
     if not single and min(len(before), len(after)) < LEAST:
         raise click.UsageError(f"Hace falta una ejecución por lado, o al menos {LEAST} por lado.")
-    measured = [[_measure(run) for run in side] for side in (before, after)]
+    read = [[run_folder.read(path) for path in side] for side in (before, after)]
+    if differences := load_differences([run.plan for side in read for run in side]):
+        click.echo(f"No llevaron la misma carga: {'; '.join(differences)}.", err=True)
+        if not anyway:
+            click.echo("No se comparan. Para compararlas de todos modos: --anyway", err=True)
+            return Exit.INCOMPARABLE
+    measured = [[measure(run) for run in side] for side in read]
     (name_a, name_b), ([*one], [*other]) = [", ".join(run.name for run in side) for side in (before, after)], measured
     figures = compare(one[0], other[0]) if single else compare_runs(one, other)
     text = comparison_report.FORMATS[form](name_a, name_b, figures)
@@ -84,7 +92,3 @@ def _expand(paths: tuple[Path, ...]) -> list[Path]:
         inside = {each.parent.resolve() for each in folder.glob("*/records*.jsonl")}
         found += [folder] if any(folder.glob("records*.jsonl")) or not inside else sorted(inside)
     return found
-
-
-def _measure(path: Path) -> Measures:
-    return measure(run_folder.read(path))

@@ -3,10 +3,11 @@
 What the machine changes from one run to the next two runs cannot know: `repetition` compares several a side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, isfinite, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,11 @@ FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real cha
 LEAST_WORTH = 50
 _LEADING = {(stage, rank) for stage in (GET, END_TO_END) for rank in ("p50", "p99")}
 
+_LOAD = {  # what of a run's plan is the load, and what it is called
+    **{"model": "modelo", "threads": "hilos", "pause": "pausa (s)", "lockstep": "en ráfagas", "rate": "ritmo (por s)"},
+    **{"arrivals": "llegadas", "timeout": "espera máxima (s)", "deadline": "plazo (s)"},
+}
+_WORDS = {"None": "—", "True": "sí", "False": "no", "closed": "cerrado", "open": "abierto"}
 RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
 
 
@@ -86,6 +92,16 @@ def compare(before: Measures, after: Measures) -> list[Figure]:
         ranked = zip(RANKS, percentile_intervals(early, alpha), percentile_intervals(late, alpha), strict=True)
         figures += [_figure(stage, rank, one, other) for rank, one, other in ranked]
     return figures
+
+
+def load_differences(plans: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say in which parts of the load, as their `run.json` has it, runs differ; how long they lasted does not count."""
+    found = []
+    for key, name in _LOAD.items():
+        values = dict.fromkeys(str(plan.get(key)) for plan in plans)
+        if len(values) > 1:
+            found.append(f"{name} " + " ≠ ".join(_WORDS.get(value, value) for value in values))
+    return found
 
 
 def untold(figures: Sequence[Figure]) -> list[Figure]:
