@@ -1,4 +1,4 @@
-"""The bins of Prometheus' histograms (pure). They never change, as its counters go on; percentiles are in `sketch`."""
+"""The bins of Prometheus' histograms (pure), which never change: its counters go on. Percentiles: `latency_sketch`."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
