@@ -151,7 +151,8 @@ def test_ctrl_c_stops_in_order_and_what_was_done_is_judged(tmp_path: Path) -> No
 
 def test_a_second_ctrl_c_abandons_a_service_that_hangs_and_what_was_recorded_stays(tmp_path: Path) -> None:
     with serving(lambda n: "ok" if n < 10 else "hang") as stub:
-        process = start(tmp_path, stub, "--threads", "5", "--requests", "10", "--pause", "0", "--timeout", "60s")
+        # One user alone may have taken the ten good answers: each has requests left.
+        process = start(tmp_path, stub, "--threads", "5", "--requests", "100", "--pause", "0", "--timeout", "60s")
         wait_until(lambda: stub.served == 15, 30)
         process.send_signal(signal.SIGINT)
         wait_until(lambda: "terminan las que están en curso" in read_so_far(process), 30)
