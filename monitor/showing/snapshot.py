@@ -1,18 +1,19 @@
 """Snapshot: everything the panel and the metrics show of the store, read in one pipelined round trip."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, repeat
 from typing import Any, NamedTuple
 
 import redis
+from redis.client import Pipeline
 
 from comun import entries, heartbeat, store
 from comun.ids import parse_id, requested_at
-from comun.messages import LEGS, QUEUES, Check
+from comun.messages import QUEUES, Check
 from monitor.watching.alerts import Event, Receptor
 from monitor.watching.counter_store import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
 from monitor.watching.journal import decode_events, decode_receptor
-from monitor.watching.latency_sketch import BUCKETS
 from monitor.watching.time_buckets import Chunk, unpack
 
 SHOWN = 20  # checks, log lines and events
@@ -39,54 +40,55 @@ class Snapshot(NamedTuple):
     unreadable: dict[str, int]  # key → entries that were skipped in this reading
 
 
+class _Field(NamedTuple):
+    asked: Sequence[Any]  # keys, or what `ask` makes them of: one answer each
+    ask: Callable[[Pipeline, Any], object]
+    decode: Callable[..., Any]  # takes those answers; None for what is not there or has the wrong type
+
+
+def _fields(minute: int, chunks: Sequence[Chunk]) -> dict[str, _Field]:
+    """Say how each field of a snapshot is asked for and decoded, in the order of the pipeline."""
+    levels = [chunk.level for chunk in chunks]
+    return {
+        "depths": _Field(QUEUES, Pipeline.llen, lambda *found: dict(zip(QUEUES, map(_count, found), strict=True))),
+        "queue_ages": _Field([store.QUEUE_AGES], Pipeline.hgetall, _ages),
+        "unacknowledged": _Field([store.UNACKED], Pipeline.hlen, _count),
+        "outbox": _Field([store.OUTBOX], Pipeline.zcard, _count),
+        "oldest": _Field([store.OUTBOX], lambda pipe, key: pipe.zrange(key, 0, 0), _oldest),
+        "dead_letters": _Field([store.DEAD_LETTERS], Pipeline.llen, _count),
+        "workers": _Field([store.WORKERS], Pipeline.hgetall, lambda found: list(heartbeat.decode(found).values())),
+        "totals": _Field([store.TOTALS], Pipeline.hgetall, decode_totals),
+        "events": _Field([store.EVENTS], _newest, decode_events),
+        "recent": _Field([store.RECENT], _newest, decode_recent),
+        "receptor": _Field([store.RECEPTOR], Pipeline.get, decode_receptor),
+        "receptor_setting": _Field([store.RECEPTOR_SETTING], Pipeline.get, _setting),
+        "watched_since": _Field([store.WATCHED_SINCE], Pipeline.get, decode_second),
+        "legs": _Field([minute, minute - 1], ask_legs, _added),
+        "chunks": _Field(chunks, ask_chunk, lambda *found: dict(zip(chunks, map(unpack, found, levels), strict=True))),
+    }
+
+
 def read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Snapshot:
     """Read it all, and the chunks asked for, at `now` (epoch seconds). Raises StoreUnavailable."""
+    fields = _fields(int(now) // 60, chunks)
     with entries.noted() as unreadable:
-        facts = _read(client, chunks, now)
+        pipe = client.pipeline(transaction=False)
+        for field in fields.values():
+            for key in field.asked:
+                field.ask(pipe, key)
+        facts = _decoded(fields, entries.answers(pipe))
     return facts._replace(unreadable=dict(sorted(unreadable.items())))
 
 
-def _read(client: redis.Redis, chunks: Sequence[Chunk], now: float) -> Snapshot:
-    minute = int(now) // 60
-    with store.translated():
-        pipe = client.pipeline(transaction=False)
-        for queue in QUEUES:
-            pipe.llen(queue)
-        pipe.hgetall(store.QUEUE_AGES)
-        pipe.hlen(store.UNACKED)
-        pipe.zcard(store.OUTBOX)
-        pipe.zrange(store.OUTBOX, 0, 0)
-        pipe.llen(store.DEAD_LETTERS)
-        pipe.hgetall(store.WORKERS)
-        pipe.hgetall(store.TOTALS)
-        pipe.lrange(store.EVENTS, 0, SHOWN - 1)
-        pipe.lrange(store.RECENT, 0, SHOWN - 1)
-        pipe.get(store.RECEPTOR)
-        pipe.get(store.RECEPTOR_SETTING)
-        pipe.get(store.WATCHED_SINCE)
-        ask_legs(pipe, minute)
-        ask_legs(pipe, minute - 1)
-        for chunk in chunks:
-            ask_chunk(pipe, chunk)
-    answers = iter(entries.answers(pipe))
-    return Snapshot(
-        depths={queue: next(answers) or 0 for queue in QUEUES},
-        queue_ages=dict(entries.decoded(store.QUEUE_AGES, (next(answers) or {}).items(), _age)),
-        unacknowledged=next(answers) or 0,
-        outbox=next(answers) or 0,
-        oldest=next(iter(entries.decoded(store.OUTBOX, next(answers) or (), _asked_at)), None),
-        dead_letters=next(answers) or 0,
-        workers=list(heartbeat.decode(next(answers)).values()),
-        totals=decode_totals(next(answers)),
-        events=decode_events(next(answers)),
-        recent=decode_recent(next(answers)),
-        receptor=decode_receptor(next(answers)),
-        receptor_setting=entries.first(store.RECEPTOR_SETTING, next(answers), _share),
-        watched_since=decode_second(next(answers)),
-        legs=[sum(both) for both in zip(unpack_legs(next(answers)), unpack_legs(next(answers)), strict=True)],
-        chunks={chunk: unpack(next(answers), chunk.level) for chunk in chunks},
-        unreadable={},
-    )
+def nothing(chunks: Sequence[Chunk]) -> Snapshot:
+    """Return the facts of a store nobody has read yet."""
+    return _decoded(_fields(0, chunks), repeat(None))
+
+
+def _decoded(fields: Mapping[str, _Field], answers: Iterable[Any]) -> Snapshot:
+    left = iter(answers)
+    found = {name: field.decode(*islice(left, len(field.asked))) for name, field in fields.items()}
+    return Snapshot(**found, unreadable={})
 
 
 def refused(facts: Snapshot) -> Counter[str]:
@@ -94,15 +96,32 @@ def refused(facts: Snapshot) -> Counter[str]:
     return sum((Counter(beat.get("refused", {})) for beat in facts.workers), Counter())
 
 
-def _age(entry: tuple[str, str]) -> tuple[str, int]:
-    queue, time = entry[0], int(entry[1])
-    entries.moment(time / 1_000_000)
-    return queue, time
+def _newest(pipe: Pipeline, key: str) -> None:
+    pipe.lrange(key, 0, SHOWN - 1)
 
 
-def _asked_at(check_id: str) -> int:
-    time = requested_at(parse_id(check_id))
-    entries.moment(time / 1_000_000)
+def _count(answer: int | None) -> int:
+    return answer or 0
+
+
+def _added(*minutes: bytes | None) -> list[int]:
+    return [sum(both) for both in zip(*map(unpack_legs, minutes), strict=True)]
+
+
+def _ages(found: Mapping[str, str] | None) -> dict[str, int]:
+    return dict(entries.decoded(store.QUEUE_AGES, (found or {}).items(), lambda entry: (entry[0], _time(entry[1]))))
+
+
+def _oldest(found: Sequence[str] | None) -> int | None:
+    return next(iter(entries.decoded(store.OUTBOX, found or (), lambda id_: _time(requested_at(parse_id(id_))))), None)
+
+
+def _setting(text: str | None) -> float | None:
+    return entries.first(store.RECEPTOR_SETTING, text, _share)
+
+
+def _time(microseconds: str | int) -> int:
+    entries.moment((time := int(microseconds)) / 1_000_000)
     return time
 
 
@@ -110,25 +129,3 @@ def _share(text: str) -> float:
     if not 0 <= (share := float(text)) <= 1:
         raise ValueError("not a share")
     return share
-
-
-def nothing(chunks: Sequence[Chunk]) -> Snapshot:
-    """Return the facts of a store nobody has read yet."""
-    return Snapshot(
-        depths=dict.fromkeys(QUEUES, 0),
-        queue_ages={},
-        unacknowledged=0,
-        outbox=0,
-        oldest=None,
-        dead_letters=0,
-        workers=[],
-        totals={},
-        events=[],
-        recent=[],
-        receptor=Receptor(),
-        receptor_setting=None,
-        watched_since=None,
-        legs=[0] * len(LEGS) * BUCKETS,
-        chunks={chunk: unpack(None, chunk.level) for chunk in chunks},
-        unreadable={},
-    )
