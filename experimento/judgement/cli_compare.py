@@ -66,7 +66,7 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, anyway: bool,
     if not single and min(len(before), len(after)) < LEAST:
         raise click.UsageError(f"Hace falta una ejecución por lado, o al menos {LEAST} por lado.")
     read = [[run_folder.read(path) for path in side] for side in (before, after)]
-    if differences := load_differences([run.plan for side in read for run in side]):
+    if differences := load_differences([run for side in read for run in side]):
         click.echo(f"No llevaron la misma carga: {'; '.join(differences)}.", err=True)
         if not anyway:
             click.echo("No se comparan. Para compararlas de todos modos: --anyway", err=True)

@@ -3,17 +3,17 @@
 What the machine changes from one run to the next two runs cannot know: `repetition` compares several a side.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, isfinite, sqrt
-from typing import Any
 
 import numpy as np
 
 from experimento.judgement.intervals import Flags, Floats, Interval, design_effect, exact, is_clustered
 from experimento.judgement.measures import Measures
 from experimento.runs.latency import END_TO_END, GET, PERCENTILES, percentile
+from experimento.runs.run_folder import Run
 
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
 
@@ -94,14 +94,19 @@ def compare(before: Measures, after: Measures) -> list[Figure]:
     return figures
 
 
-def load_differences(plans: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say in which parts of the load, as their `run.json` has it, runs differ; how long they lasted does not count."""
-    found = []
-    for key, name in _LOAD.items():
-        values = dict.fromkeys(str(plan.get(key)) for plan in plans)
-        if len(values) > 1:
-            found.append(f"{name} " + " ≠ ".join(_WORDS.get(value, value) for value in values))
-    return found
+def load_differences(runs: Sequence[Run]) -> list[str]:
+    """Say in which parts of the load, as their `run.json` has it, runs differ; how long they lasted does not count.
+
+    A run of an earlier version names no deadline: it was judged by the usual one.
+    """
+    plans = [{**run.plan, "deadline": run.deadline} for run in runs]
+    told = {name: list(dict.fromkeys(_in_words(plan.get(key)) for plan in plans)) for key, name in _LOAD.items()}
+    return [f"{name} {' ≠ '.join(values)}" for name, values in told.items() if len(values) > 1]
+
+
+def _in_words(value: object) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:g}".replace(".", ",") if is_number else _WORDS.get(str(value), str(value))
 
 
 def untold(figures: Sequence[Figure]) -> list[Figure]:

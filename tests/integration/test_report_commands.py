@@ -188,10 +188,12 @@ def test_runs_under_different_loads_are_not_compared_unless_asked_for(tmp_path: 
     closed = write_run(make_run(500, model="closed", threads=100, pause=1.0, deadline=30.0), tmp_path / "cerrada")
     again = write_run(make_run(900, model="closed", threads=100, pause=1.0, deadline=30.0), tmp_path / "más-larga")
     opened = write_run(make_run(500, seed=2, model="open", rate=200.0, deadline=30.0), tmp_path / "abierta")
+    earlier = write_run(make_run(500, model="closed", threads=100, pause=1), tmp_path / "de-antes")  # no deadline named
     assert compare(closed, again).return_value is not Exit.INCOMPARABLE
+    assert compare(earlier, closed).return_value is not Exit.INCOMPARABLE
     found = compare(closed, opened)
     assert found.return_value is Exit.INCOMPARABLE
-    assert "modelo cerrado ≠ abierto; hilos 100 ≠ —; pausa (s) 1.0 ≠ —; ritmo (por s) — ≠ 200.0." in found.output
+    assert "modelo cerrado ≠ abierto; hilos 100 ≠ —; pausa (s) 1 ≠ —; ritmo (por s) — ≠ 200." in found.output
     assert "--anyway" in found.output
     assert "Sin cambio" not in found.output
     assert compare(closed, opened, "--anyway").return_value in (Exit.MET, Exit.INCONCLUSIVE)
