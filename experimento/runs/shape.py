@@ -24,5 +24,14 @@ def check(found: Any, shape: Any, name: str = "") -> None:
         isinstance(shape, dict | list)
         or not isinstance(found, shape)
         or (isinstance(found, NUMBER) and not abs(found) < LATEST)
+        or (isinstance(found, str) and not _can_be_written(found))
     ):
         raise TypeError(f"el valor de «{name}» no es válido" if name else "no es un objeto de JSON")
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can name half of a character
+        return False
+    return True

@@ -55,7 +55,16 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("id", 5), ("intended", None), ("sent", "1"), ("done", 1e300), ("code", {}), ("reason", [1])]
+    ("name", "value"),
+    [
+        ("id", 5),
+        ("intended", None),
+        ("sent", "1"),
+        ("done", 1e300),
+        ("code", {}),
+        ("reason", [1]),
+        ("reason", "\ud800"),
+    ],
 )
 def test_a_value_that_cannot_be_in_a_record_is_named(tmp_path: Path, name: str, value: object) -> None:
     (tmp_path / "records.jsonl").write_text(json.dumps({**json.loads(RECORD.to_line()), name: value}) + "\n")
