@@ -78,6 +78,7 @@ def compose(
         "now": now,
         "version": VERSION,
         "broker": {"ok": broker_ok},
+        "deadline": deadline,
         "receptor": {**_receptor(facts, plan.timeline, now, deadline), "setting": facts.receptor_setting},
         "requirement": {
             "metric": "service",

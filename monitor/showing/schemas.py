@@ -117,6 +117,7 @@ def components() -> dict[str, Schema]:
             now=NUMBER,
             version={"const": 1},
             broker=closed("", ok={"type": "boolean"}),
+            deadline={"type": "number", "minimum": 1},
             receptor=closed(
                 "Lo que se sabe ahora; `answered` es la hora de la última respuesta.",
                 status=nullable(ended),

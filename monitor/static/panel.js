@@ -32,7 +32,6 @@ const CHART_HEIGHT = 190;
 const WHOLE_STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1e3, 1e4].map((ten) => n * ten)).sort((a, b) => a - b);
 const POLL_MS = 1000;
 const STALE_MS = 3000;
-const OLD_S = 30; // seconds after which an answer is no longer news
 const TRAVEL_MS = 3200; // how long the picture takes to show a trip that really lasts a few milliseconds
 
 const $ = (id) => document.getElementById(id);
@@ -112,10 +111,10 @@ function showReceptor({ status }) {
   document.title = `${WORDS[status ?? 'unknown']} · Experimento de disponibilidad`;
 }
 
-function receptorNote({ status, since, answered, setting }) {
+function receptorNote({ status, since, answered, setting }, deadline) {
   const parts = [];
   if (status && since) parts.push(`desde las ${at(since)} (${ago(since, serverNow())})`);
-  const old = answered != null && status !== 'unanswered' && serverNow() - answered > OLD_S;
+  const old = answered != null && status !== 'unanswered' && serverNow() - answered > deadline;
   if (old) parts.push(`última respuesta ${ago(answered, serverNow())}: nadie ha preguntado después`);
   if (setting != null) parts.push(`simula estar disponible el ${share.format(setting)} de las veces`);
   return parts.join(' · ');
@@ -442,7 +441,7 @@ function tick() {
   write($('stale-age'), live.seen ? `Datos de ${ago(live.seen / 1000, now / 1000)}.` : 'Todavía no hay datos.');
   $('link').dataset.link = stale ? 'lost' : live.seen ? 'live' : 'waiting';
   write($('link'), { lost: 'Sin conexión', live: 'En directo', waiting: 'Conectando…' }[$('link').dataset.link]);
-  if (live.state) write($('receptor-note'), receptorNote(live.state.receptor));
+  if (live.state) write($('receptor-note'), receptorNote(live.state.receptor, live.state.deadline));
 }
 
 async function loop() {

@@ -80,6 +80,7 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
         "now": now,
         "version": 1,
         "broker": {"ok": True},
+        "deadline": 30.0,
         "receptor": {"status": "available", "since": now - 254, "answered": now - 1, "setting": 0.9},
         "requirement": {"metric": "service", "target": 0.99, "window": "5m", "verdict": "met", "total": 3212},
         "windows": [
