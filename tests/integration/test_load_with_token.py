@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -96,7 +97,11 @@ def test_a_service_that_refuses_somebody_now_and_then_is_judged(
         judged = order(cli_load.command, ["--url", server.url, *words])
     assert judged in (Exit.MET, Exit.INCONCLUSIVE)  # by time a refusal before a stall of this machine weighs a lot
     assert server.served == 400
-    assert f"{code}: fallo de prueba" in (Path("runs") / "latest" / "summary.json").read_text(encoding="utf-8")
+    summary = json.loads((Path("runs") / "latest" / "summary.json").read_text(encoding="utf-8"))
+    refused = sum(map(when, range(400)))
+    assert (summary["requests"]["accepted"], summary["requests"]["refused"]) == (400 - refused, refused)
+    assert summary["service"]["good"] == 400 - refused
+    assert f"{code}: fallo de prueba" in json.dumps(summary, ensure_ascii=False)
     assert "no deja entrar" not in capsys.readouterr().err
 
 
