@@ -26,7 +26,7 @@ from experimento.supervision.probes import Probes
 from experimento.supervision.running import Running, supervised, take_lock, url_of
 from experimento.supervision.supervisor import Supervisor
 
-LEFTOVERS = 15.0  # seconds that the processes of a killed supervisor have to end
+LEFTOVERS = 30.0  # seconds that the processes of a killed supervisor have to end: granian may wait 10 for its own
 
 
 @click.command()
@@ -67,15 +67,19 @@ def claim(settings: Settings) -> int:
     """
     if sys.platform == "win32":
         raise SuiteError("En Windows la suite se arranca en seis terminales, como dice el README, o dentro de WSL.")
-    deadline = time.monotonic() + LEFTOVERS
+    began, said = time.monotonic(), False
     while (lock := _lock(settings.var_dir)) is None:
         if running := supervised(settings.var_dir):
             raise SuiteError(
                 f"Ya hay una suite en marcha con VAR_DIR={settings.var_dir}: {running.url}, proceso {running.pid}. "
                 "Se detiene con Ctrl-C en su terminal; otra a la vez necesita otro VAR_DIR y otro puerto."
             )
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > LEFTOVERS:
             raise SuiteError(f"Quedan procesos de una suite anterior que usan {settings.var_dir} y no terminan.")
+        if waited > 1 and not said:
+            said = True
+            click.echo(f"Se espera a que terminen los procesos de una suite anterior que usan {settings.var_dir}…")
         time.sleep(0.05)
     return lock
 
