@@ -1,15 +1,14 @@
 """Launcher of the monitor: `flask run` finds `app`, `celery -A app.celery worker -Q monitor` finds `celery`."""
 
-import multiprocessing
-import signal
 import sys
 from functools import partial
 from pathlib import Path
 
-if multiprocessing.parent_process():  # of granian: until a process of its serves, it forgets the SIGTERM that ends it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comun import signals
+
+signals.end_while_starting()  # importing what follows takes a second
 
 from comun import heartbeat, store
 from comun.bus import Bus
