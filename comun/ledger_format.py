@@ -3,6 +3,7 @@
 The log manager writes it, `experimento` reads it and the panel shows lines like it; the format stands nowhere else.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import BinaryIO, NamedTuple
@@ -39,13 +40,23 @@ def answer_lines(answers: Iterable[Status]) -> str:
     return "".join(f"{status.text}\n" for status in answers)
 
 
+def _any_of(texts: Iterable[str], before: str = "") -> re.Pattern[bytes]:
+    return re.compile(f"^{before}(?:{'|'.join(map(re.escape, texts))})\r?$".encode(), re.MULTILINE)
+
+
+A_LINE = {  # finds a line of a check in the bytes of a file
+    LOGS: _any_of(set(TEXTS.values()), r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\] - "),
+    ANSWERS: _any_of((Status.UNAVAILABLE.text, Status.AVAILABLE.text)),
+}
+
+
 # ---- the ledger ------------------------------------------------------------------------------------------------------
 
 
 VERSION = 2  # PRAGMA user_version of what SCHEMA makes
 
-# A file that was rotated, deleted or edited is followed by another generation of it. Which lines stand in the present
-# one is computed from the generations (decision 0012): rotating changes one row, however many checks there are.
+# A file that was rotated or deleted is followed by another generation of it. Which lines stand in the present one is
+# computed from the generations (decision 0012): rotating changes one row, however many checks there are.
 _NEW_IN_2 = (
     """CREATE TABLE cut ( -- one row: the greatest id that left the ledger, and how those that left had ended
         up_to BLOB NOT NULL, unavailable INTEGER NOT NULL, available INTEGER NOT NULL, unanswered INTEGER NOT NULL

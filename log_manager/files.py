@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from comun import files
-from comun.ledger_format import Block, Committed, place_of_block, unpack_block
+from comun.ledger_format import A_LINE, Block, Committed, place_of_block, unpack_block
 
 log = logging.getLogger(__name__)
+_LOOKED_THROUGH = 1 << 20  # bytes at either end of a file in whose place another one may have come
 
 
 class AppendedFile:
@@ -25,11 +26,12 @@ class AppendedFile:
         self.path = path
         self._block = path.with_name(f"{path.name}.block")
 
-    def settle(self, committed: Committed | None) -> tuple[Committed, bool]:
-        """Bring the file to its committed length and return what is true of it now.
+    def settle(self, committed: Committed | None) -> Committed:
+        """Bring the file to its committed length and return what is true of it now. Raises OSError.
 
-        The flag tells whether it is another file than before (first start, deleted, rotated, cut short,
-        edited): its lines so far are not expected in it any more. Raises OSError.
+        With no line of ours it is another file than before (first start, deleted, rotated, replaced): the lines so far
+        are not expected in it any more. One that was cut short or edited is the same: what somebody took out of it is
+        missing from now on (decision 0018).
         """
         try:
             found = files.stat_regular(self.path)
@@ -37,18 +39,16 @@ class AppendedFile:
             files.open_bytes(self.path, "ab").close()
             found = files.stat_regular(self.path)
         if committed is None:
-            return self._begin(), True
+            return self._begin()
         same = (found.st_dev, found.st_ino) == (committed.device, committed.inode)
         if not same or found.st_size < committed.length:
-            log.warning("file=%s changed=deleted, rotated or cut short: going on in the new one", self.path)
-            return self._begin(), True
+            return self._go_on(committed)
         if found.st_size > committed.length:
             if not self._ends_a_line(committed.length):
-                log.warning("file=%s changed=edited: left as it is, going on after its end", self.path)
-                return self._begin(), True
+                return self._go_on(committed)
             self._cut(committed.length)
         self._drop_block(committed.length)
-        return committed, False
+        return committed
 
     def append(self, committed: Committed, block: str) -> Committed:
         """Append whole lines and return what is to be committed. Raises OSError (disk full, permission)."""
@@ -75,6 +75,22 @@ class AppendedFile:
             if size and not self._ends_a_line(size):
                 size += file.write(b"\n")
         return Committed(found.st_dev, found.st_ino, size, size, 0)
+
+    def _go_on(self, committed: Committed) -> Committed:
+        """Go on after the end of what is there: a copy of ours that somebody edited, or another file."""
+        begun = self._begin()
+        if not committed.lines or not self._has_ours(begun.length):
+            log.warning("file=%s changed=deleted, rotated or replaced: going on in the new one", self.path)
+            return begun
+        log.warning("file=%s changed=edited: left as it is, going on after its end", self.path)
+        return begun._replace(base=min(committed.base, begun.base), lines=committed.lines)
+
+    def _has_ours(self, size: int) -> bool:
+        """Tell whether a line of a check stands at the beginning or at the end of the file."""
+        with files.open_bytes(self.path, "rb") as file:
+            start = file.read(_LOOKED_THROUGH)
+            file.seek(max(size - _LOOKED_THROUGH, 0))
+            return any(A_LINE[self.path.name].search(part) for part in (start, file.read()))
 
     def _ends_a_line(self, length: int) -> bool:
         with files.open_bytes(self.path, "rb") as file:

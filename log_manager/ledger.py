@@ -172,26 +172,29 @@ class Ledger:
     def _begin(self, db: sqlite3.Connection) -> dict[str, Committed]:
         """Take the write lock and bring both files to their committed length.
 
-        That a file is another one is committed by itself before anything is appended to it: after a crash
-        our lines in it would else be taken for those that were there before.
+        That a file is another one, or was edited, is committed by itself before anything is appended to it: after a
+        crash our lines in it would else be taken for those that were there before.
         """
         while True:
             db.execute("BEGIN IMMEDIATE")
             settled = {name: self._settle(db, name) for name in (LOGS, ANSWERS)}
-            if not any(another for _, another in settled.values()):
+            if not any(changed for _, changed in settled.values()):
                 return {name: committed for name, (committed, _) in settled.items()}
             db.execute("COMMIT")
 
     def _settle(self, db: sqlite3.Connection, name: str) -> tuple[Committed, bool]:
         query = f"SELECT {MARK}, generation FROM files WHERE name = ?"  # noqa: S608 constants
         row = db.execute(query, (name,)).fetchone()
-        committed, another = self._files[name].settle(Committed(*row[:5]) if row else None)
+        before = Committed(*row[:5]) if row else None
+        committed = self._files[name].settle(before)
+        changed = committed != before
+        another = changed and not committed.lines
         generation = self._generations[name] = row[5] + another if row else 0
-        if another:
+        if changed:
             db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", (name, *committed, generation))
-            if name == LOGS:
-                db.execute("DELETE FROM zones")
-        return committed, another
+        if another and name == LOGS:
+            db.execute("DELETE FROM zones")
+        return committed, changed
 
     def _still_there(self) -> sqlite3.Connection | None:
         """Return the open database unless somebody deleted or replaced it: SQLite would write on, for nobody."""

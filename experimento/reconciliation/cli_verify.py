@@ -66,7 +66,10 @@ def _show(report: Report, console: Console) -> None:
     for note in report.notes:
         console.print(f"Nota: {escape(clean(note))}", highlight=False)
     if report.clean:
-        console.print("[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra.", highlight=False)
+        said = "[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra."
+        if report.archived:
+            said += f" {report.archived} líneas están en archivos rotados o borrados y no se comparan."
+        console.print(said, highlight=False)
     else:
         counts = ", ".join(f"{FINDING_TITLES[k.value].lower()}s: {report.counts[k]}" for k in Kind if report.counts[k])
         console.print(f"[bold red]No cuadra:[/] {counts}.", highlight=False)

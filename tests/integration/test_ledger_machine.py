@@ -17,7 +17,7 @@ from log_manager import ledger as ledger_module
 from log_manager.files import AppendedFile
 from log_manager.ledger import Ledger
 from log_manager.lines import bit
-from tests.helpers_ledger import FILES, START, committed, known_row, line_of, status_of, told_by
+from tests.helpers_ledger import FILES, START, committed, known_row, line_of, status_of, statuses_of, told_by
 
 LOGS, ANSWERS = FILES
 NUMBERS = range(6)  # few checks, so that they meet often
@@ -30,6 +30,7 @@ CRASHES = st.none() | st.tuples(
     st.integers(0, 700),
 )
 Crash = tuple[str, str, int] | None
+OURS = {LOGS: {line_of(number, hop) for number in NUMBERS for hop in Hop}, ANSWERS: set(statuses_of(*NUMBERS))}
 
 
 class Killed(BaseException):
@@ -45,7 +46,7 @@ class MortalFile(AppendedFile):
     def _dies(self, step: str) -> bool:
         return self.crash is not None and self.crash[:2] == (step, self.path.name)
 
-    def settle(self, known: Committed | None) -> tuple[Committed, bool]:
+    def settle(self, known: Committed | None) -> Committed:
         if self._dies("before settling"):
             raise Killed
         result = super().settle(known)
@@ -77,7 +78,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.events: set[tuple[int, Hop]] = set()
         self.answers: list[str] = []
         self.plain: set[str] = set()
-        self.older: dict[str, list[str]] = {name: [] for name in FILES}  # lines that stand in no current file
+        self.older: dict[str, list[str]] = {name: [] for name in FILES}  # lines from before people changed the file
+        self.expected: dict[str, list[str]] = {name: [] for name in FILES}  # those of them that must still be there
+        self.gone_over = dict.fromkeys(FILES, 0)  # bytes at the start of each file that somebody edited
         self.theirs: dict[str, list[bytes]] = {name: [] for name in FILES}  # what people added and did not destroy
         self.appended: set[str] = set()  # files to which people added anything, ever
         self.copied: set[str] = set()  # those to which it was a copy of what stood there
@@ -125,6 +128,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def rotate(self, name: str) -> None:
         if (path := self.directory / name).exists():
             self._leave_behind(name)
+            self._is_another(name)
             self.copies += 1
             path.rename(self.directory / f"{name}.{self.copies}")
 
@@ -133,6 +137,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if (path := self.directory / name).exists():
             self._leave_behind(name)
             self._destroyed(name)
+            self._is_another(name)
             path.unlink()
 
     @rule(name=st.sampled_from(FILES), share=st.floats(0, 0.99))
@@ -143,6 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self._destroyed(name)
             # At least two bytes: the end of the last line alone is put back.
             os.truncate(path, max(0, min(int(length * share), length - 2)))
+            self._was_edited(name)
 
     @rule(name=st.sampled_from(FILES), text=st.sampled_from(["una nota\n", "sin fin de línea", "[", "copy"]))
     def append(self, name: str, text: str) -> None:
@@ -163,16 +169,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(FILES), share=st.floats(0, 1), text=st.sampled_from(["una nota\n", "x" * 300]))
     def edit(self, name: str, share: float, text: str) -> None:
         path, mark = self.directory / name, committed(self.directory, name)
-        length = mark["length"]
-        if not path.exists() or mark["base"] == length or path.stat().st_size != length or name in self.left:
+        length, start = mark["length"], max(mark["base"], self.gone_over[name])
+        if not path.exists() or start >= length or path.stat().st_size != length or name in self.left:
             return  # behind what a killed writer left, an edit would keep it for ever
         data = path.read_bytes()
-        place = int(mark["base"] + share * (length - 2 - mark["base"]))
+        place = int(start + share * (length - 2 - start))
         edited = data[:place] + text.encode() + data[place:]
         if edited[length - 1 : length] == b"\n":
             return  # it looks like lines that were added at the end, and those are kept aside
         self._leave_behind(name)
         path.write_bytes(edited)
+        self._was_edited(name)
         self.theirs[name].append(text.encode())
 
     # --- what must hold
@@ -200,7 +207,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.older[ANSWERS] + self._ours(ANSWERS) == self.answers  # in the order of their commits
 
     def _check_rows(self) -> None:
-        logs, answers = self._ours(LOGS), self._ours(ANSWERS)
+        logs, answers = (self.expected[name] + self._ours(name) for name in FILES)
         numbers: list[int] = []
         for number in {number for number, _ in self.events}:
             if (found := known_row(self.directory, number)) is None:
@@ -238,15 +245,16 @@ class LedgerMachine(RuleBasedStateMachine):
             assert Counter({line: count for line, count in before.items() if line in ours}) <= Counter(self.older[name])
 
     def _ours(self, name: str) -> list[str]:
-        """The lines of ours in a file: what is committed, after what was there before."""
+        """The lines of ours in a file that nobody went over: what is committed, after what was there before."""
         path, mark = self.directory / name, committed(self.directory, name)
         if not path.exists() or path.stat().st_size < mark["length"]:
             return []
         data = path.read_bytes()
-        assert mark["base"] == 0 or data[mark["base"] - 1 : mark["base"]] == b"\n"
-        block = data[mark["base"] : mark["length"]].decode()
+        start = max(mark["base"], self.gone_over[name])
+        assert start == 0 or data[start - 1 : start] == b"\n"
+        block = data[start : mark["length"]].decode()
         assert block.endswith("\n") or not block
-        assert block.count("\n") == mark["lines"]
+        assert block.count("\n") + len(self.expected[name]) == mark["lines"]
         return block.split("\n")[:-1]
 
     def _leave_behind(self, name: str) -> None:
@@ -255,8 +263,21 @@ class LedgerMachine(RuleBasedStateMachine):
         What a killed writer left behind the committed length goes with it: nobody can cut that any more.
         """
         if name not in self.left:
-            self.older[name] += self._ours(name)
+            ours = self._ours(name)
+            self.older[name] += ours
+            self.expected[name] += ours
             self.left.add(name)
+
+    def _is_another(self, name: str) -> None:
+        self.expected[name], self.gone_over[name] = [], 0
+
+    def _was_edited(self, name: str) -> None:
+        """Expect all lines of ours to be there still, unless none is."""
+        data = (self.directory / name).read_bytes()
+        if self.expected[name] and OURS[name].intersection(data.decode(errors="replace").split("\n")):
+            self.gone_over[name] = len(data) + (not data.endswith(b"\n"))
+        else:
+            self._is_another(name)
 
     def _destroyed(self, name: str) -> None:
         self.theirs[name].clear()

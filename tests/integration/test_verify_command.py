@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -103,3 +103,48 @@ def test_a_lost_row_is_told_by_its_id_in_the_table(tmp_path: Path, writer: Write
     shown = verify(tmp_path, broker_url, "--ids", "-", stdin="\n".join(writer.accepted))
     assert shown.returncode == Exit.BROKEN
     assert writer.accepted[2] in shown.stdout
+
+
+def in_place(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(lines))
+
+
+def as_a_new_file(path: Path, lines: list[str]) -> None:
+    path.with_suffix(".new").write_text("".join(lines))  # sed -i, and most editors
+    path.with_suffix(".new").replace(path)
+
+
+@pytest.mark.parametrize("write", [in_place, as_a_new_file])
+@pytest.mark.parametrize("name", [LOGS, ANSWERS])
+def test_a_line_that_somebody_took_out_stays_missing_until_the_file_is_rotated(
+    tmp_path: Path, writer: Writer, broker_url: str, name: str, write: Callable[[Path, list[str]], None]
+) -> None:
+    def lost() -> int:
+        count: int = json.loads(verify(tmp_path, broker_url, "--json").stdout)["lost"]["count"]
+        return count
+
+    writer.go(writer.accept(20))
+    path = tmp_path / name
+    lines = path.read_text().splitlines(keepends=True)
+    write(path, lines[:7] + lines[8:])
+    assert lost() == 1
+    writer.go(writer.accept(1))
+    assert lost() == 1
+    write(path, path.read_text().splitlines(keepends=True)[4:])  # and the first ones, as who wants a shorter file
+    writer.go(writer.accept(1))
+    assert lost() == 5
+    path.rename(path.with_suffix(".1"))
+    writer.go(writer.accept(1))
+    shown = verify(tmp_path, broker_url)
+    assert shown.returncode == Exit.MET, shown.stdout
+    archived = 22 * 5 if name == LOGS else 22
+    assert f"{archived} líneas están en archivos rotados o borrados y no se comparan" in shown.stdout
+
+
+def test_a_copy_that_nobody_changed_is_as_good_as_the_file(tmp_path: Path, writer: Writer, broker_url: str) -> None:
+    writer.go(writer.accept(5))
+    for name in (LOGS, ANSWERS):
+        as_a_new_file(tmp_path / name, (tmp_path / name).read_text().splitlines(keepends=True))
+    writer.go(writer.accept(5))
+    found = json.loads(verify(tmp_path, broker_url, "--json").stdout)
+    assert (found["clean"], found["archived"], found["lines"]) == (True, 0, {LOGS: 50, ANSWERS: 10})
