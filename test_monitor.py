@@ -7,6 +7,10 @@ more says what their percentage alone cannot.
 import itertools
 import sys
 
+from experimento import environment
+
+environment.enter()
+
 import click
 from rich.text import Text
 

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from experimento import environment
+
+environment.enter(make=True)
+
+import click
 
 from comun.errors import AccessDenied, ConfigurationError, SuiteError
 from comun.log_lines import keep_clean
