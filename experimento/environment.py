@@ -36,7 +36,7 @@ def enter(make: bool = False) -> None:
 def _make() -> None:
     if sys.version_info < OLDEST:
         _end("Hace falta Python 3.11 o posterior, y este es {}.{}.".format(*sys.version_info[:2]))
-    print("Se crea venv/ y se instalan los paquetes; tarda menos de un minuto…", file=sys.stderr)
+    print("Se crea venv/ y se instalan los paquetes; puede tardar un par de minutos…", file=sys.stderr)
     install = ("pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", "requirements.txt")
     for python, words in ((sys.executable, ("venv", "--clear", "venv")), (str(PYTHON), install)):
         if subprocess.run([python, "-m", *words], cwd=ROOT, check=False).returncode:
