@@ -14,6 +14,7 @@ from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
 from comun.messages import QUEUES
 from comun.outbox import Outbox
+from experimento.supervision.running import is_alive
 
 
 class Work(NamedTuple):
@@ -21,6 +22,15 @@ class Work(NamedTuple):
 
     waiting: dict[str, int]  # queue: messages in it
     done: dict[int, int]  # pid of a worker on this host: messages it has taken
+
+
+class End(NamedTuple):
+    """A process has ended."""
+
+    role: str
+    pid: int
+    at: float  # epoch seconds
+    how: str | None  # its code or signal, None if it was told to
 
 
 class Probes:
@@ -74,6 +84,25 @@ class Probes:
         """Say in the store which processes were given up on, for `/health/ready`; said again before it expires."""
         with suppress(StoreUnavailable):
             heartbeat.tell_given_up(self._store, names)
+
+    def tell_end(self, end: End) -> bool:
+        """Say in the store that a process has ended; False when the broker does not answer."""
+        with suppress(StoreUnavailable):
+            here = socket.gethostname()
+            beats = heartbeat.known(self._store)
+            silent = [
+                name
+                for name, beat in beats.items()
+                if (beat["role"], beat["host"]) == (end.role, here) and not is_alive(beat["pid"])
+            ]
+            heartbeat.tell_ended(self._store, end.role, end.pid, at=end.at, how=end.how, silent=silent)
+            return True
+        return False
+
+    def tell_broker_stops(self) -> None:
+        """Say in the store that the broker is told to end: its next run is a start, and not a restart."""
+        with suppress(StoreUnavailable), store.translated():
+            self._store.delete(store.BROKER_RUN)
 
     def _beats(self) -> dict[int, int]:
         beats = heartbeat.alive(self._store, time.time())
