@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
+from signal import Signals
 from typing import NamedTuple, Self
 
 from comun import files
@@ -64,3 +65,13 @@ def read(run: Path) -> list[Event]:
     except FileNotFoundError:
         return []
     return sorted(records.read_lines(path, lines, Event.from_line, "un suceso"), key=lambda event: event.at)
+
+
+def how_it_ended(code: int) -> str:
+    """Say what a process ended with; a negative code is the signal."""
+    if code >= 0:
+        return f"código {code}"
+    try:
+        return f"señal {Signals(-code).name}"
+    except ValueError:  # a real-time one, which has no name
+        return f"señal {-code}"

@@ -27,7 +27,7 @@ RECORDS = "records.jsonl"  # a run from several load machines has one `records-<
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
 
 _PLAN = {
-    **dict.fromkeys(("model", "url", "arrivals"), str | None),
+    **dict.fromkeys(("model", "url", "arrivals", "events_from"), str | None),
     **dict.fromkeys(("threads", "requests", "planned"), int | None),
     **dict.fromkeys(("pause", "rate", "duration", "timeout", "receptor_availability"), NUMBER | None),
     "deadline": NUMBER,

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from comun.reasons import reason
 from experimento.exits import Exit
-from experimento.runs.events import Kind
+from experimento.runs.events import Kind, how_it_ended
 from experimento.supervision.child import Child
 from experimento.supervision.console import Console
 from experimento.supervision.event_log import EventLog
@@ -165,7 +165,7 @@ class Supervisor:
                 self._stop.set()
                 return
             soon = f" en {past.pause:.1f} s" if past.pause else ""
-            self._console.say(f"«{child.spec.name}» ha terminado ({describe(code)}). Se reinicia{soon}.")
+            self._console.say(f"«{child.spec.name}» ha terminado ({how_it_ended(code)}). Se reinicia{soon}.")
             await _wait(child.stopping, past.pause)
 
     async def _run_once(self, child: Child) -> int:
@@ -185,7 +185,7 @@ class Supervisor:
         told = child.stopping.is_set()
         self._events.note(Kind.STOPPED if told else Kind.ENDED, child.spec.name, code=code)
         if child.spec.stage != BROKER:
-            self._untold.append(End(child.spec.name, pid, child.since, None if told else describe(code)))
+            self._untold.append(End(child.spec.name, pid, child.since, None if told else how_it_ended(code)))
         return code
 
     async def _look_until_ready(self, child: Child) -> None:
@@ -311,14 +311,11 @@ class Supervisor:
 def _given_up(name: str, past: Restarts, code: int) -> str:
     how = "sin llegar a estar listo" if past.reason is None else "por la misma causa"
     return (
-        f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({describe(code)}); lo demás sigue.\n"
+        f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({how_it_ended(code)}); lo demás "
+        "sigue.\n"
         f"La causa está en sus líneas, más arriba, las que empiezan por «{name}». Se seguirá intentando, como mucho "
         f"cada {LONGEST_REST:.0f} s."
     )
-
-
-def describe(code: int) -> str:
-    return f"señal {signal.Signals(-code).name}" if code < 0 else f"código {code}"
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -10,7 +10,7 @@ from comun.errors import ConfigurationError
 from experimento.exits import Exit
 from experimento.judgement import cli_compare, cli_report
 from experimento.judgement.report import SUMMARY, ReportUnwritable
-from experimento.runs import records, run_folder, trails
+from experimento.runs import events, records, run_folder, trails
 from experimento.runs.records import UnreadableRun
 from tests.helpers_run import make_run, write_run
 
@@ -91,7 +91,9 @@ def test_a_wrong_requirement_folder_or_file_is_named(folder: Path, tmp_path: Pat
         report(folder, "--out", tmp_path / "no" / "existe.txt")
 
 
-@pytest.mark.parametrize("name", [records.PLAN, run_folder.RECONCILIATION, trails.TRAILS, records.RECORDS])
+@pytest.mark.parametrize(
+    "name", [records.PLAN, run_folder.RECONCILIATION, trails.TRAILS, records.RECORDS, events.EVENTS]
+)
 @pytest.mark.parametrize(
     "damage",
     [
