@@ -17,6 +17,7 @@ from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.faults import clock, tell
 from experimento.judgement.judging import is_closed
+from experimento.judgement.made_with import rows
 from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
@@ -60,6 +61,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         service_floor=_floor(summary["service"], target),
         reported_floor=_floor(reported, reported and reported["setting"]),
         faults=tell(summary),
+        made_with=rows(summary["run"]["made_with"]),
         marks=_marks(summary),
         splits=[_split(trail) for trail in summary["trails"]],
     )

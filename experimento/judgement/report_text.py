@@ -10,6 +10,7 @@ from comun.text import csv_cell, markdown
 from experimento.exits import Exit
 from experimento.judgement.faults import tell
 from experimento.judgement.judging import is_closed
+from experimento.judgement.made_with import rows
 from experimento.judgement.verdict import Verdict
 from experimento.judgement.wording import (
     BY_TIME,
@@ -43,6 +44,7 @@ def render_text(summary: Summary) -> str:
         cells = "".join(f"{latency(row[rank]):>11}" for rank in _RANKS)
         lines.append(f"  {STAGE_TITLES[stage]:<34}{cells}{percent(row['unanswered']):>16}")
     lines += ["", "Qué ocurrió entretanto:", *(f"  {fault.sentence}" for fault in tell(summary))]
+    lines += ["", "Con qué se hizo:", *(f"  {title}: {text}" for title, text in rows(summary["run"]["made_with"]))]
     if reasons := _reasons(summary):
         lines += ["", "Por qué no se aceptaron:", *(f"  {reason}" for reason in reasons)]
     lines += ["", *(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
@@ -66,6 +68,7 @@ def render_markdown(summary: Summary) -> str:
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
         lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")
+    lines += ["", *(f"- {title}: {markdown(text, WARNING)}" for title, text in rows(summary["run"]["made_with"]))]
     return "\n".join(lines) + "\n"
 
 

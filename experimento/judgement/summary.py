@@ -87,8 +87,16 @@ def _run(run: Run, measures: Measures) -> dict[str, Any]:
         "plan": {name: _shown(plan[name]) for name in _KEPT if plan.get(name) is not None},
         "sequential": bool(plan.get("sequential")),
         "interrupted": bool(plan.get("interrupted")),
+        "made_with": _clean(plan.get("made_with") or {}),
         "warnings": [clean(warning, WARNING) for warning in plan.get("warnings") or ()],
     }
+
+
+def _clean(value: Any) -> Any:
+    """Return a value of JSON with every text in it harmless."""
+    if isinstance(value, Mapping):
+        return {clean(key): _clean(inner) for key, inner in value.items()}
+    return value if value is None or isinstance(value, int | float) else clean(value)
 
 
 def _shown(value: Any) -> Any:

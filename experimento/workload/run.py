@@ -114,6 +114,7 @@ def conclude(
     Waits at most `longest` seconds for the run's checks to end. Any generator's records will do. Raises AccessDenied.
     """
     plan["deadline"] = settings.check_deadline
+    plan["made_with"] = target.made_with(plan["url"], settings)
     records.write_document(folder / records.PLAN, plan)
     made = records.read(folder)
     records.check_allowed(made)
@@ -142,8 +143,8 @@ def _reconcile(folder: Path, suite: Running, ids: Sequence[str]) -> None:
 
 
 def _keep_events(folder: Path, plan: dict[str, Any], made: Sequence[Record], settings: Settings) -> None:
-    """Keep what happened to the suite from the first intended request until now, when the last check has ended."""
-    start = min((record.intended for record in made), default=plan["started"])
+    """Keep what happened to the suite from the start of the load until now, when its last check has ended."""
+    start = min([plan["started"], *(record.intended for record in made)])
     plan["events_from"], found = target.happened(plan["url"], settings, start, Clock().now())
     events.write(folder, found)
 

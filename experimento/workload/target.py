@@ -18,7 +18,7 @@ from comun.settings import Settings
 from comun.text import clean
 from experimento.runs import trails
 from experimento.runs.events import Event, Kind
-from experimento.supervision import event_log, running
+from experimento.supervision import event_log, running, surroundings
 from experimento.supervision.running import Running
 
 _PATIENCE = 2.0  # seconds for a look at the monitor that is not part of the load
@@ -99,6 +99,18 @@ def happened(url: str, settings: Settings, start: int, end: int) -> tuple[str | 
         return "monitor", [event for event in told if start <= event.at <= end]
     except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError):
         return None, []
+
+
+def made_with(url: str, settings: Settings) -> dict[str, Any]:
+    """Return with what the run is made: of the suite, as its supervisor says, or of the load alone.
+
+    The machine and its clock are those of the load; what nobody says is left out.
+    """
+    suite = running.supervised(settings.var_dir) if _is_own(url, settings) else None
+    if suite is None or not suite.made_with:
+        return {"of": "load", **surroundings.of_machine(), "versions": surroundings.versions(), **surroundings.code()}
+    found = {"of": "suite", **surroundings.of_machine(), **suite.made_with}
+    return {**found, "versions": {**found["versions"], "broker": surroundings.broker_version(suite.broker_url)}}
 
 
 def _noted(event: Any) -> Event:

@@ -53,6 +53,10 @@ def test_five_kills_of_a_worker_are_five_ends_and_five_starts_everywhere(suite: 
         ]
         assert re.search(r"«callcenter» arrancó 5 veces: (\d\d:\d\d:\d\d(, )?){5}", text)
     assert "lost==0: cumple" in output
+    made_with = records.read_plan(folder)["made_with"]
+    assert made_with["of"] == "suite"
+    assert made_with["settings"]["MONITOR_PORT"] == str(suite.port)
+    assert "broker" in made_with["versions"]
     assert restarts(suite).count(killed) == 5
 
 

@@ -311,3 +311,28 @@ def test_a_reason_is_one_line_with_its_count_and_the_rest_is_said() -> None:
     assert told[at + 1] == "  390 × 503: hay … consultas"
     assert told[at + 2].startswith("  2 × motivo")
     assert told[at + 11] == "  y 4 más de otros 3 motivos"
+
+
+def test_a_report_says_what_the_run_was_made_with() -> None:
+    made_with = {
+        "of": "suite",
+        "machine": {"system": "Linux 6.1", "cpu": "EPYC", "cores": 2, "memory": 8 << 30},
+        "clock": {"source": "tsc", "call": "clock_gettime(CLOCK_REALTIME)", "resolution": 1e-09},
+        "versions": {"python": "3.11.7", "broker": "valkey 8.1.1"},
+        "commit": "61186f9" + "0" * 33,
+        "changes": "ab12cd34",
+        "settings": {"MONITOR_MAX_IN_FLIGHT": "60"},
+    }
+    found = summary(make_run(100, made_with=made_with))
+    for form in ("text", "html", "markdown"):
+        told = unescape(render(found, form)).replace("\\", "")
+        for what in ("Linux 6.1, EPYC, 2 núcleos, 8,0", "tsc", "61186f900000, con cambios", "valkey 8", "IN_FLIGHT"):
+            assert what in told, (form, what)
+
+
+def test_a_report_of_an_earlier_version_says_that_it_is_not_known_what_it_was_made_with() -> None:
+    assert "Medido con: no se sabe" in render(summary(make_run(100)), "text")
+    other = {"of": "load", "machine": {"system": "Linux"}, "versions": {"python": "3.11.7"}}
+    told = render(summary(make_run(100, made_with=other)), "text")
+    assert "python 3.11.7 (son los de quien puso la carga" in told
+    assert "Ajustes cambiados: no se saben" in told
