@@ -44,10 +44,11 @@ def render_text(summary: Summary) -> str:
         cells = "".join(f"{latency(row[rank]):>11}" for rank in _RANKS)
         lines.append(f"  {STAGE_TITLES[stage]:<34}{cells}{percent(row['unanswered']):>16}")
     lines += ["", "Qué ocurrió entretanto:", *(f"  {fault.sentence}" for fault in tell(summary))]
-    lines += ["", "Con qué se hizo:", *(f"  {title}: {text}" for title, text in rows(summary["run"]["made_with"]))]
     if reasons := _reasons(summary):
         lines += ["", "Por qué no se aceptaron:", *(f"  {reason}" for reason in reasons)]
-    lines += ["", *(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
+    *others, last = [f"{title}: {text}" for title, text in rows(summary["run"]["made_with"])]
+    lines += ["", *filter(None, (". ".join(others), last)), ""]
+    lines += [*(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
     for item in summary["requirements"]:
         lines.append(f"  {_SIGNS[item['verdict']]} {item['text']}: {Verdict(item['verdict']).text} ({item['reason']})")
     return "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from comun.messages import Role
 from comun.reasons import reason
 from experimento.exits import Exit
 from experimento.runs.events import Kind, how_it_ended
@@ -28,7 +29,8 @@ from experimento.supervision.policy import (
     observe,
 )
 from experimento.supervision.probes import End, Work
-from experimento.supervision.running import Process, Running, publish, withdraw
+from experimento.supervision.running import Process, Running, is_alive, publish, withdraw
+from experimento.supervision.servers import NAME, Servers
 
 T = TypeVar("T")
 LOOK = 0.05  # seconds between two questions whether a process is ready
@@ -79,6 +81,7 @@ class Supervisor:
         self._troubles: set[str] = set()
         self._untold: list[End] = []  # what the store has not been told yet
         self._telling = asyncio.Lock()
+        self._servers = Servers(is_alive)
         self._events = EventLog(var_dir, console.say)
 
     async def run(self) -> Exit:
@@ -129,6 +132,7 @@ class Supervisor:
             work = await self._ask(self._observer.work, None)
             self._events.note_broker(answers=work is not None, at=asked)
             self._restart_who_hangs(work)
+            self._note_servers(work)
             await self._tell_ends()
             if (missing := self._missing()) or told:
                 told = missing
@@ -217,6 +221,12 @@ class Supervisor:
                 )
                 self._events.note(Kind.KILLED, child.spec.name)
                 child.kill()
+
+    def _note_servers(self, work: Work | None) -> None:
+        main = next((child.pid for child in self._children if child.spec.stage == API), None)
+        for pid in self._servers.ended(main, work.servers if work else ()):
+            self._events.note(Kind.ENDED, NAME)
+            self._untold.append(End(Role.API.id, pid, time.time(), "uno de sus procesos"))
 
     async def _tell_ends(self) -> None:
         """Say in the store who has ended, so that nobody waits for their silence; again later if it is away."""

@@ -4,15 +4,20 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import requests
 
+from comun import heartbeat
 from experimento.runs import events, records
 from experimento.runs.events import Kind
+from experimento.supervision import event_log
+from experimento.supervision.servers import NAME
 from tests.acceptance.conftest import ROOT, Suite
 from tests.helpers import wait_until
 
@@ -23,6 +28,11 @@ def state(suite: Suite) -> dict[str, Any]:
 
 def restarts(suite: Suite) -> list[str]:
     return [event["text"] for event in state(suite)["events"] if event["kind"] == "restart"]
+
+
+def serving(suite: Suite) -> list[dict[str, Any]]:
+    state(suite)  # the first request starts a process's heartbeat
+    return [beat for beat in heartbeat.known(suite.store()).values() if beat["role"] == "api"]
 
 
 def running(suite: Suite, station: str) -> int:
@@ -73,3 +83,15 @@ def test_an_orderly_end_and_start_is_no_restart(launch_suite: Callable[..., Suit
     os.kill(second.pid("platform"), signal.SIGKILL)
     wait_until(lambda: restarts(second), 20)
     assert restarts(second) == ["La plataforma de mensajes se reinició (señal SIGKILL)"]
+
+
+def test_a_killed_process_of_the_api_is_an_event_too(suite: Suite) -> None:
+    api = [beat["pid"] for beat in wait_until(lambda: serving(suite), 20)]
+    wait_until(lambda: psutil.pid_exists(api[0]), 5)
+    began = time.time_ns() // 1000
+    pause = time.monotonic() + 2  # the supervisor has to have seen it before
+    wait_until(lambda: state(suite) and time.monotonic() > pause, 10)
+    os.kill(api[0], signal.SIGKILL)
+    wait_until(lambda: restarts(suite) == ["La API del monitor se reinició (uno de sus procesos)"], 20)
+    found = event_log.between(suite.var_dir, began, time.time_ns() // 1000)
+    assert [(event.kind, event.name) for event in found] == [(Kind.ENDED, NAME)]

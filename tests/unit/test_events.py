@@ -7,6 +7,7 @@ from experimento.runs import events
 from experimento.runs.events import EVENTS, Event, Kind
 from experimento.runs.records import UnreadableRun
 from experimento.supervision.event_log import EventLog, between
+from experimento.supervision.servers import Servers
 
 KILLED = Event(Kind.ENDED, "callcenter", 2_000_000, -9)
 READY = Event(Kind.READY, "callcenter", 3_500_000)
@@ -62,3 +63,16 @@ def test_the_file_of_events_stays_small_and_keeps_the_newest(tmp_path: Path) -> 
         log.note(Kind.STARTED, "callcenter", at=second)
         assert (tmp_path / EVENTS).stat().st_size <= 1_000
     assert between(tmp_path, 0, 2**62)[-1].at == 199_000_000
+
+
+def test_a_process_of_the_api_that_ended_is_told_once_and_not_with_granian_itself() -> None:
+    alive = {11, 12}
+    servers = Servers(alive.__contains__)
+    assert servers.ended(1, {11, 12}) == set()
+    alive.remove(11)
+    assert servers.ended(1, {11, 12}) == {11}  # its heartbeat is still there
+    assert servers.ended(1, {11, 12}) == set()
+    alive.clear()
+    assert servers.ended(None, {12}) == set()
+    alive.add(21)
+    assert servers.ended(2, {12, 21}) == set()

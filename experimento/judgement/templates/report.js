@@ -61,7 +61,7 @@
     for (const [moments, name] of [[marks.good, "good"], [marks.bad, "bad"]]) {
       ctx.strokeStyle = colour(name);
       for (const moment of moments) {
-        const x = Math.round(valToPos(moment, "x", true));
+        const x = Math.round(valToPos(moment, "x", true)) + 0.5; // the middle of a pixel: a sharp line
         if (x >= bbox.left && x <= bbox.left + bbox.width) ctx.stroke(new Path2D(`M${x} ${bbox.top}v${bbox.height}`));
       }
     }
