@@ -7,13 +7,31 @@ from comun.spanish import THIN, decimal
 from experimento.judgement.wording import count
 
 UNKNOWN = "no se sabe: la ejecución es de una versión anterior, o no lo anotó quien puso la carga"
+_LOAD = {
+    "model": "modelo {}",
+    "threads": "{} hilos",
+    "requests": "{} peticiones cada uno",
+    "pause": "pausa de {} s",
+    "lockstep": "{}",
+    "rate": "{} peticiones/s",
+    "duration": "durante {} s",
+    "arrivals": "llegadas {}",
+    "seed": "semilla {}",
+    "timeout": "espera máxima de {} s",
+    "url": "a {}",
+}
+_WORDS: dict[object, str] = {
+    **{"closed": "cerrado", "open": "abierto", "locust": "de Locust"},
+    **{"constant": "a ritmo constante", "poisson": "de Poisson", True: "en ráfagas", False: "sin ráfagas"},
+}
 _NOT_ITS_SUITE = "son los de quien puso la carga; los de la suite no se saben desde aquí"
 
 
-def rows(made_with: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is known, each with its title."""
+def rows(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is known, of the summary of a run, each with its title; the changed settings are last."""
+    made_with, load = run["made_with"], [("Carga", _load(run["plan"]))]
     if not made_with:
-        return [("Medido con", UNKNOWN)]
+        return [*load, ("Máquina, código y ajustes", UNKNOWN)]
     versions = [f"{name} {number}" for name, number in made_with.get("versions", {}).items() if number]
     found = {
         "Máquina": _machine(made_with.get("machine", {})),
@@ -24,7 +42,18 @@ def rows(made_with: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     if made_with.get("of") != "suite":
         found["Versiones"] += f" ({_NOT_ITS_SUITE})"
-    return list(found.items())
+    return [*load, *found.items()]
+
+
+def _load(plan: Mapping[str, Any]) -> str:
+    told = (text.format(_in_words(plan[name])) for name, text in _LOAD.items() if plan.get(name) is not None)
+    return ", ".join(told) or "no se sabe"
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _WORDS.get(value, str(value))
+    return count(value) if value == int(value) else f"{value:g}".replace(".", ",")
 
 
 def commit(made_with: Mapping[str, Any]) -> str:

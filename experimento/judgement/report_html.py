@@ -61,7 +61,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         service_floor=_floor(summary["service"], target),
         reported_floor=_floor(reported, reported and reported["setting"]),
         faults=tell(summary),
-        made_with=rows(summary["run"]["made_with"]),
+        made_with=rows(summary["run"]),
         marks=_marks(summary),
         splits=[_split(trail) for trail in summary["trails"]],
     )

@@ -46,8 +46,8 @@ def render_text(summary: Summary) -> str:
     lines += ["", "Qué ocurrió entretanto:", *(f"  {fault.sentence}" for fault in tell(summary))]
     if reasons := _reasons(summary):
         lines += ["", "Por qué no se aceptaron:", *(f"  {reason}" for reason in reasons)]
-    *others, last = [f"{title}: {text}" for title, text in rows(summary["run"]["made_with"])]
-    lines += ["", *filter(None, (". ".join(others), last)), ""]
+    *others, last = [f"{title}: {text}" for title, text in rows(summary["run"])]
+    lines += ["", ". ".join(others), last, ""]
     lines += [*(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
     for item in summary["requirements"]:
         lines.append(f"  {_SIGNS[item['verdict']]} {item['text']}: {Verdict(item['verdict']).text} ({item['reason']})")
@@ -69,7 +69,7 @@ def render_markdown(summary: Summary) -> str:
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
         lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")
-    lines += ["", *(f"- {title}: {markdown(text, WARNING)}" for title, text in rows(summary["run"]["made_with"]))]
+    lines += ["", *(f"- {title}: {markdown(text, WARNING)}" for title, text in rows(summary["run"]))]
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,10 @@ _SOURCES = ("supervisor", "monitor")  # of events
 _APART = 1.0  # seconds between two requests not accepted that belong to one stretch, or a step of the axis if longer
 _RANKS_OVER_TIME = ("p50", "p99")
 _NEVER = 2**62  # microseconds: longer than any request can take
-_KEPT = ("model", "threads", "requests", "pause", "rate", "duration", "arrivals", "url", "timeout", "planned")
+_KEPT = (  # of a run's plan
+    *("model", "threads", "requests", "pause", "lockstep", "rate", "duration", "arrivals", "seed", "url", "timeout"),
+    "planned",
+)
 
 
 def summarize(run: Run, requirements: Sequence[Requirement]) -> dict[str, Any]:

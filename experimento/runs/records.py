@@ -37,6 +37,8 @@ _PLAN = {
     **dict.fromkeys(("model", "url", "arrivals", "events_from"), str | None),
     **dict.fromkeys(("threads", "requests", "planned"), int | None),
     **dict.fromkeys(("pause", "rate", "duration", "timeout", "receptor_availability"), NUMBER | None),
+    "lockstep": bool | None,
+    "seed": int | None,
     "deadline": NUMBER,
     "requirements": [str],
     "warnings": [str],

@@ -323,7 +323,19 @@ def test_a_report_says_what_the_run_was_made_with() -> None:
         "changes": "ab12cd34",
         "settings": {"MONITOR_MAX_IN_FLIGHT": "60"},
     }
-    found = summary(make_run(100, made_with=made_with))
+    load = {
+        "model": "closed",
+        "threads": 100,
+        "requests": 10,
+        "pause": 0.5,
+        "lockstep": False,
+        "seed": 0,
+        "timeout": 10.0,
+    }
+    found = summary(make_run(100, made_with=made_with, **load))
+    assert "Carga: modelo cerrado, 100 hilos, 10 peticiones cada uno, pausa de 0,5 s, sin ráfagas" in render(
+        found, "text"
+    )
     for form in ("text", "html", "markdown"):
         told = unescape(render(found, form)).replace("\\", "")
         for what in ("Linux 6.1, EPYC, 2 núcleos, 8,0", "tsc", "61186f900000, con cambios", "valkey 8", "IN_FLIGHT"):
@@ -331,7 +343,7 @@ def test_a_report_says_what_the_run_was_made_with() -> None:
 
 
 def test_a_report_of_an_earlier_version_says_that_it_is_not_known_what_it_was_made_with() -> None:
-    assert "Medido con: no se sabe" in render(summary(make_run(100)), "text")
+    assert "Máquina, código y ajustes: no se sabe" in render(summary(make_run(100)), "text")
     other = {"of": "load", "machine": {"system": "Linux"}, "versions": {"python": "3.11.7"}}
     told = render(summary(make_run(100, made_with=other)), "text")
     assert "python 3.11.7 (son los de quien puso la carga" in told
