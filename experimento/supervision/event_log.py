@@ -34,13 +34,13 @@ class EventLog:
         else:
             self._failing = False
 
-    def note_broker(self, *, answers: bool, at: float) -> None:
-        """Note when the broker stops answering, from the first question that it left open, and when it is back."""
+    def note_broker(self, *, answers: bool, asked: float) -> None:
+        """Note when the broker stops answering, as of the first question that it left open, and when it is back."""
         before = self._broker_answers
         if answers or before is not None:
             self._broker_answers = answers
         if before is not None and answers != before:
-            self.note(Kind.BACK if answers else Kind.LOST, "broker", at=at)
+            self.note(Kind.BACK if answers else Kind.LOST, "broker", at=None if answers else asked)
 
     def _append(self, event: Event) -> None:
         with files.open_text(self._path, "a") as file:

@@ -130,7 +130,7 @@ class Supervisor:
             await _wait(self._stop, WATCH)
             asked = time.time()
             work = await self._ask(self._observer.work, None)
-            self._events.note_broker(answers=work is not None, at=asked)
+            self._events.note_broker(answers=work is not None, asked=asked)
             self._restart_who_hangs(work)
             self._note_servers(work)
             await self._tell_ends()
