@@ -1,19 +1,23 @@
 """Heartbeats: each worker says once a second who it is and how much it has done; supervisor and panel read it."""
 
+import atexit
 import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import redis
 
 from comun import entries, store
+from comun.errors import StoreUnavailable
 from comun.loop import Loop, troubles
 
 PERIOD = 1.0  # seconds between two beats
 FRESH = 5.0  # seconds after which a silent worker counts as gone
+MISSED = 2.5  # seconds after which it has missed one
 TOLD = 10  # seconds for which it is believed who was given up on: a killed supervisor takes nothing back
 FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
@@ -21,19 +25,29 @@ FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 def heart(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
     """Return what beats, once started, for as long as the process lives; `done` counts the messages taken so far.
 
-    A beat also names the loops of its process that keep failing, and counts what the broker refused it.
+    A beat also names the loops of its process that keep failing, and counts what the broker refused it. A process that
+    ends in order takes its beat back: who starts after it is no restart.
     """
     host, born = socket.gethostname(), dict[int, float]()
 
     def tell() -> None:
         now, pid = time.time(), os.getpid()  # of the process that was forked, not of the one that made it
+        if pid not in born:
+            atexit.register(take_back, pid)
         beat = {"role": role, "pid": pid, "host": host, "started": born.setdefault(pid, now), "beat": now}
         beat.update(done=done(), failing=troubles(), refused=dict(store.refusals))
         entries.put_right(client)
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{host}:{pid}", json.dumps(beat))
 
-    return Loop(f"heartbeat-{role}", tell, lambda: PERIOD if born else 0.0)
+    def take_back(pid: int) -> None:
+        loop.stop()
+        if pid == os.getpid():  # and not in a child that was forked since
+            with suppress(StoreUnavailable), store.translated():
+                client.hdel(store.WORKERS, f"{role}@{host}:{pid}")
+
+    loop = Loop(f"heartbeat-{role}", tell, lambda: PERIOD if born else 0.0)
+    return loop
 
 
 def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
@@ -42,7 +56,7 @@ def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
 
 
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
-    """Return the last beat of every worker heard of within FRESH seconds, and drop the forgotten ones.
+    """Return the last beat of every worker that is there, and drop the forgotten ones.
 
     Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `failing` (loops in
     trouble and their error) and `refused` (commands that the broker refused it, by the error's code). Raises
@@ -52,7 +66,25 @@ def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
         with store.translated():
             client.hdel(store.WORKERS, *old)
-    return [beat for beat in beats.values() if now - beat["beat"] <= FRESH]
+    return [beat for beat in beats.values() if is_running(beat, now)]
+
+
+def is_running(beat: Mapping[str, Any], now: float) -> bool:
+    """Tell whether a worker counts as there: it spoke lately, and nobody has seen it end."""
+    return bool(beat.get("ended") is None and now - beat["beat"] <= FRESH)
+
+
+def running(beats: Iterable[Mapping[str, Any]], now: float) -> list[Mapping[str, Any]]:
+    """Return those who are there; one that missed a beat while another of its role and host started was replaced."""
+    there = [beat for beat in beats if is_running(beat, now)]
+    return [
+        old
+        for old in there
+        if now - old["beat"] <= MISSED
+        or not any(
+            (new["role"], new["host"]) == (old["role"], old["host"]) and new["started"] > old["beat"] for new in there
+        )
+    ]
 
 
 def known(client: redis.Redis) -> dict[str, dict[str, Any]]:
@@ -75,14 +107,35 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
     for word in ("role", "host"):
         beat[word] = entries.text(beat[word])
     failing = beat.setdefault("failing", {})
-    if type(beat["pid"]) is not int or not isinstance(failing, dict):
+    if type(beat["pid"]) is not int or not 0 < beat["pid"] < 2**31 or not isinstance(failing, dict):
         raise ValueError("not a heartbeat")
+    if beat.setdefault("ended", None) is not None:
+        entries.moment(beat["ended"])
+        beat["how"] = entries.text(beat["how"])
     refused = beat.setdefault("refused", {})
     if not all(type(count) is int and 0 <= count < 2**63 for count in (beat["done"], *refused.values())):
         raise ValueError("not a heartbeat")
     beat["refused"] = {entries.text(code): count for code, count in refused.items()}
     beat["failing"] = {entries.text(loop): entries.text(error) for loop, error in failing.items()}
     return name, beat
+
+
+def tell_ended(
+    client: redis.Redis, role: str, pid: int, *, at: float, how: str | None, silent: Iterable[str] = ()
+) -> None:
+    """Say that a process of this host ended at `at` (epoch seconds), and drop the `silent` entries that it leaves.
+
+    `how` is for a person to read; None if it was told to end, which leaves nothing to note. Raises StoreUnavailable.
+    """
+    host = socket.gethostname()
+    name = f"{role}@{host}:{pid}"
+    with store.translated():
+        pipe = client.pipeline()
+        pipe.hdel(store.WORKERS, name, *silent)
+        if how is not None:
+            beat = {"role": role, "pid": pid, "host": host, "started": at, "beat": at, "done": 0}
+            pipe.hset(store.WORKERS, name, json.dumps({**beat, "ended": at, "how": how}))
+        pipe.execute()
 
 
 def tell_given_up(client: redis.Redis, names: Sequence[str]) -> None:

@@ -218,11 +218,33 @@ class Settings:
         except ConfigurationError as exc:
             raise SystemExit(f"Configuración: {exc}") from None
 
+    def shown(self) -> dict[str, str]:
+        """Return each setting that is not its default, by its variable, with what may be secret in it masked."""
+        found = {item.metadata["variable"]: (getattr(self, item.name), item.default) for item in fields(self)}
+        return {
+            variable: _masked(variable, str(value))
+            for variable, (value, default) in found.items()
+            if (value.resolve() if isinstance(value, Path) else value)
+            != (default.resolve() if isinstance(default, Path) else default)
+        }
+
     def environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the environment from which a child process loads these very settings."""
         read = {item.metadata["file"] for item in fields(self)}  # what they held is passed on as it was read
         kept = {name: value for name, value in environ.items() if name not in read}
         return {**kept, **{item.metadata["variable"]: str(getattr(self, item.name)) for item in fields(self)}}
+
+
+def _masked(variable: str, text: str) -> str:
+    """Return what a setting says without its secrets: of an address, where it leads."""
+    if "TOKEN" in variable or "COMMAND" in variable:
+        return "***"
+    if not any(word in variable for word in ("URL", "WEBHOOK")):
+        return text
+    parts = urlsplit(text)
+    user, _, host = parts.netloc.rpartition("@")
+    path = parts.path if variable == "BROKER_URL" else "/***" if parts.path.strip("/") else ""  # a hook's is a secret
+    return f"{parts.scheme}://{'***@' if user else ''}{host}{path}"
 
 
 def shut_out_others(environ: MutableMapping[str, str] = os.environ) -> None:

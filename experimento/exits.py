@@ -10,7 +10,7 @@ class Exit(IntEnum):
     NOT_MET = 1  # requirement not met
     INCONCLUSIVE = 2  # not enough evidence for either
     BROKEN = 3  # the accounting does not add up: something lost, duplicated or unexpected
-    INCOMPARABLE = 4  # runs under different loads, so that their difference says nothing of the system
+    INCOMPARABLE = 4  # runs that differ in more than the system, so that their difference says nothing of it
     USAGE = 64  # the command or its configuration was wrong
     UNAVAILABLE = 69  # a service that is needed does not answer
     INTERNAL = 70  # a defect of ours

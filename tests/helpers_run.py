@@ -7,7 +7,7 @@ from typing import Any
 
 from comun.ids import new_id
 from comun.messages import Status
-from experimento.runs import records, trails
+from experimento.runs import events, records, trails
 from experimento.runs.records import Outcome, Record
 from experimento.runs.run_folder import RECONCILIATION, Run
 from experimento.runs.trails import Trail
@@ -76,4 +76,5 @@ def write_run(run: Run, folder: Path) -> Path:
         trails.write(folder, run.trails)
         records.write_document(folder / RECONCILIATION, run.reconciliation)
     records.write_document(folder / records.PLAN, run.plan)
+    events.write(folder, run.events)
     return folder

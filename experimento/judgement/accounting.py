@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from comun.messages import Hop, Status
+from experimento.judgement.refusals import group_reasons
 from experimento.runs.latency import PERCENTILES
 from experimento.runs.records import Outcome
 from experimento.runs.run_folder import ENDS, FINDINGS, Run
@@ -15,11 +16,10 @@ _RANKS = {name: PERCENTILES[name] for name in ("p50", "p90", "p99", "max")}
 def account_for_requests(run: Run) -> dict[str, Any]:
     """Count the intended requests by outcome, and name the reasons of those that were not accepted."""
     outcomes = Counter(record.outcome for record in run.records)
-    reasons = Counter(record.reason for record in run.records if record.reason)
     return {
         "intended": len(run.records),
         **{outcome.value: outcomes[outcome] for outcome in Outcome},
-        "reasons": [{"reason": reason, "count": count} for reason, count in reasons.most_common(10)],
+        **group_reasons(run.records),
     }
 
 

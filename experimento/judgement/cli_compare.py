@@ -1,16 +1,21 @@
 """`python -m experimento compare`: two runs side by side, or several a side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from comun.text import clean
 from experimento.exits import Exit
-from experimento.judgement import comparison_report, report
-from experimento.judgement.comparison import Change, compare, load_differences, untold
+from experimento.judgement import comparability, comparison_report, report
+from experimento.judgement.comparability import Aspect
+from experimento.judgement.comparison import Change, compare, untold
 from experimento.judgement.measures import measure
 from experimento.judgement.repetition import LEAST, compare_runs
 from experimento.runs import records, run_folder
+from experimento.runs.run_folder import Run
 
+_LONGEST = 4_000  # characters of what is said of one aspect
 _AFTER = "experimento.after"  # how many arguments stand after `--`
 
 
@@ -33,12 +38,20 @@ class _Sides(click.Command):
     show_default=True,
     help="Forma en que se escribe.",
 )
-@click.option("--anyway", is_flag=True, help="Compara también lo que se midió con otra carga; se dice igualmente.")
+@click.option(
+    "--changed",
+    multiple=True,
+    type=click.Choice([aspect.value for aspect in Aspect]),
+    help="Lo que se cambió adrede entre A y B y no impide comparar; se dice igualmente. Se puede repetir.",
+)
+@click.option("--anyway", is_flag=True, help="Compara aunque difieran en cualquiera de esas cosas; se dice igualmente.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Archivo en que se escribe; por omisión, la salida."
 )
 @click.pass_context
-def command(ctx: click.Context, runs: tuple[Path, ...], form: str, anyway: bool, out: Path | None) -> Exit:
+def command(
+    ctx: click.Context, *, runs: tuple[Path, ...], form: str, changed: tuple[str, ...], anyway: bool, out: Path | None
+) -> Exit:
     """Compara dos ejecuciones, A y B, o varias por lado: disponibilidad y cada percentil, por salto.
 
     De dos ejecuciones sueltas dice qué difiere más de lo que explica el muestreo, nunca qué es peor: no se sabe cuánto
@@ -50,13 +63,14 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, anyway: bool,
     Ejemplos:
       python -m experimento compare runs/20241118-101500-antes runs/latest
       python -m experimento compare A1 A2 A3 -- B1 B2 B3
+      python -m experimento compare --changed código antes/ despues/
       python -m experimento compare antes/ despues/ --format markdown --out cambio.md
 
     Termina con 0 si nada cambia a peor, con 1 si algo empeora (tres o más por lado) y con 2 si dos ejecuciones sueltas
     difieren en la disponibilidad del servicio o en algún tiempo. También con 2 si de la disponibilidad del servicio o
     del p50 o p99 no se puede decir nada: la muestra equivale a muy pocas peticiones independientes, o un solo lado dejó
-    tantas sin respuesta que el percentil es ∞. Con 4, sin comparar nada, si las cargas fueron distintas: lo que cambia
-    sería la pregunta, y no el sistema.
+    tantas sin respuesta que el percentil es ∞. Con 4, sin comparar nada, si fueron distintos la carga, los ajustes, el
+    código o la máquina y no se dice con --changed que eso es lo que se cambió: la diferencia podría venir de ahí.
     """
     split = len(runs) - ctx.meta.get(_AFTER, len(runs) // 2)
     before, after = _expand(runs[:split]), _expand(runs[split:])
@@ -66,11 +80,10 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, anyway: bool,
     if not single and min(len(before), len(after)) < LEAST:
         raise click.UsageError(f"Hace falta una ejecución por lado, o al menos {LEAST} por lado.")
     read = [[run_folder.read(path) for path in side] for side in (before, after)]
-    if differences := load_differences([run for side in read for run in side]):
-        click.echo(f"No llevaron la misma carga: {'; '.join(differences)}.", err=True)
-        if not anyway:
-            click.echo("No se comparan. Para compararlas de todos modos: --anyway", err=True)
-            return Exit.INCOMPARABLE
+    hindering = _tell_differences([run for side in read for run in side]) - {Aspect(each) for each in changed}
+    if hindering and not anyway:
+        _tell_ways_out(hindering)
+        return Exit.INCOMPARABLE
     measured = [[measure(run) for run in side] for side in read]
     (name_a, name_b), ([*one], [*other]) = [", ".join(run.name for run in side) for side in (before, after)], measured
     figures = compare(one[0], other[0]) if single else compare_runs(one, other)
@@ -83,6 +96,22 @@ def command(ctx: click.Context, runs: tuple[Path, ...], form: str, anyway: bool,
         return Exit.NOT_MET
     differs = any(figure.change is Change.SHIFTED and figure.subject != "reported" for figure in figures)
     return Exit.INCONCLUSIVE if differs or untold(figures) else Exit.MET
+
+
+def _tell_differences(runs: Sequence[Run]) -> set[Aspect]:
+    """Say in what else than the system runs differ or may differ, and return the aspects in which they do."""
+    differences = comparability.differences(runs)
+    for aspect, values in differences.items():
+        click.echo(clean(f"{aspect.differs}: {'; '.join(values)}.", _LONGEST), err=True)
+    if unknown := comparability.untold(runs):
+        parts = [f"{aspect.value} ({', '.join(names)})" for aspect, names in unknown.items()]
+        click.echo(clean(f"Sin comprobar, porque no consta del todo: {'; '.join(parts)}.", _LONGEST), err=True)
+    return set(differences)
+
+
+def _tell_ways_out(hindering: set[Aspect]) -> None:
+    options = " ".join(f"--changed {aspect.value}" for aspect in Aspect if aspect in hindering)
+    click.echo(f"No se comparan. Si eso se cambió adrede: {options}. De todos modos: --anyway", err=True)
 
 
 def _expand(paths: tuple[Path, ...]) -> list[Path]:

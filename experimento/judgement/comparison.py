@@ -13,7 +13,6 @@ import numpy as np
 from experimento.judgement.intervals import Flags, Floats, Interval, design_effect, exact, is_clustered
 from experimento.judgement.measures import Measures
 from experimento.runs.latency import END_TO_END, GET, PERCENTILES, percentile
-from experimento.runs.run_folder import Run
 
 FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real change at all, over all figures together
 
@@ -22,11 +21,6 @@ FAMILY_ALPHA = 0.05  # chance that two runs of the same system show any real cha
 LEAST_WORTH = 50
 _LEADING = {(stage, rank) for stage in (GET, END_TO_END) for rank in ("p50", "p99")}
 
-_LOAD = {  # what of a run's plan is the load, and what it is called
-    **{"model": "modelo", "threads": "hilos", "pause": "pausa (s)", "lockstep": "en ráfagas", "rate": "ritmo (por s)"},
-    **{"arrivals": "llegadas", "timeout": "espera máxima (s)", "deadline": "plazo (s)"},
-}
-_WORDS = {"None": "—", "True": "sí", "False": "no", "closed": "cerrado", "open": "abierto"}
 RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # a maximum has no interval
 
 
@@ -92,21 +86,6 @@ def compare(before: Measures, after: Measures) -> list[Figure]:
         ranked = zip(RANKS, percentile_intervals(early, alpha), percentile_intervals(late, alpha), strict=True)
         figures += [_figure(stage, rank, one, other) for rank, one, other in ranked]
     return figures
-
-
-def load_differences(runs: Sequence[Run]) -> list[str]:
-    """Say in which parts of the load, as their `run.json` has it, runs differ; how long they lasted does not count.
-
-    A run of an earlier version names no deadline: it was judged by the usual one.
-    """
-    plans = [{**run.plan, "deadline": run.deadline} for run in runs]
-    told = {name: list(dict.fromkeys(_in_words(plan.get(key)) for plan in plans)) for key, name in _LOAD.items()}
-    return [f"{name} {' ≠ '.join(values)}" for name, values in told.items() if len(values) > 1]
-
-
-def _in_words(value: object) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:g}".replace(".", ",") if is_number else _WORDS.get(str(value), str(value))
 
 
 def untold(figures: Sequence[Figure]) -> list[Figure]:

@@ -15,14 +15,19 @@ from comun.settings import ROOT
 from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement import wording
+from experimento.judgement.faults import clock, tell
 from experimento.judgement.judging import is_closed
+from experimento.judgement.made_with import rows
 from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
+from experimento.runs.events import Kind
 from experimento.runs.latency import END_TO_END, GET, HOPS, PERCENTILES
 from experimento.runs.run_folder import ENDS, FINDINGS
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
+_BAD = (Kind.ENDED, Kind.STOPPED, Kind.KILLED, Kind.GIVEN_UP, Kind.LOST, Kind.NOTED)  # marks of two kinds
+_GOOD = (Kind.READY, Kind.BACK)
 _STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}
 _MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
 
@@ -36,9 +41,10 @@ def render_html(summary: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(percent=percent, count=wording.count, duration=wording.duration, moment=_moment,
-        latency=wording.latency, source=_source)  # fmt: skip
+        latency=wording.latency, source=_source, clock=clock)  # fmt: skip
     environment.globals.update(
         inlined=_inlined, placed=_Placed(), by_time=wording.BY_TIME, too_few=wording.too_few, new_look=wording.NEW_LOOK,
+        more_reasons=wording.more_reasons,
         stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
         end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: END_TITLES[name] for name in ENDS},
         findings={name: FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
@@ -54,6 +60,9 @@ def render_html(summary: Mapping[str, Any]) -> str:
         target=target,
         service_floor=_floor(summary["service"], target),
         reported_floor=_floor(reported, reported and reported["setting"]),
+        faults=tell(summary),
+        made_with=rows(summary["run"]),
+        marks=_marks(summary),
         splits=[_split(trail) for trail in summary["trails"]],
     )
 
@@ -100,6 +109,19 @@ def _load(run: Mapping[str, Any]) -> str:
     if run["rate"]:
         parts.append(f"{run['rate']:.0f} peticiones/s durante {wording.duration(run['seconds'] * 1e6)}")
     return " · ".join(parts)
+
+
+def _marks(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is drawn on the time axis, in seconds from its start: what fails, what recovers, and stretches."""
+    events, start = summary["events"], summary["timeline"]["start"]
+    broker = [each for each in events["list"] if each["kind"] in (Kind.LOST, Kind.BACK)]
+    gaps = [(one["at"], other["at"]) for one, other in pairwise(broker) if one["kind"] == Kind.LOST]
+    spans = [*gaps, *((stretch["from"], stretch["to"]) for stretch in events["stretches"])]
+    return {
+        "bad": [(each["at"] - start) / 1e6 for each in events["list"] if each["kind"] in _BAD],
+        "good": [(each["at"] - start) / 1e6 for each in events["list"] if each["kind"] in _GOOD],
+        "spans": [[(first - start) / 1e6, (last - start) / 1e6] for first, last in spans],
+    }
 
 
 def _target(summary: Mapping[str, Any]) -> float | None:

@@ -8,7 +8,9 @@ from typing import Any
 from comun.spanish import percent
 from comun.text import csv_cell, markdown
 from experimento.exits import Exit
+from experimento.judgement.faults import tell
 from experimento.judgement.judging import is_closed
+from experimento.judgement.made_with import rows
 from experimento.judgement.verdict import Verdict
 from experimento.judgement.wording import (
     BY_TIME,
@@ -20,6 +22,7 @@ from experimento.judgement.wording import (
     WARNING,
     count,
     latency,
+    more_reasons,
     too_few,
 )
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
@@ -40,7 +43,12 @@ def render_text(summary: Summary) -> str:
     for stage, row in _latencies(summary):
         cells = "".join(f"{latency(row[rank]):>11}" for rank in _RANKS)
         lines.append(f"  {STAGE_TITLES[stage]:<34}{cells}{percent(row['unanswered']):>16}")
-    lines += ["", *(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
+    lines += ["", "Qué ocurrió entretanto:", *(f"  {fault.sentence}" for fault in tell(summary))]
+    if reasons := _reasons(summary):
+        lines += ["", "Por qué no se aceptaron:", *(f"  {reason}" for reason in reasons)]
+    *others, last = [f"{title}: {text}" for title, text in rows(summary["run"])]
+    lines += ["", ". ".join(others), last, ""]
+    lines += [*(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
     for item in summary["requirements"]:
         lines.append(f"  {_SIGNS[item['verdict']]} {item['text']}: {Verdict(item['verdict']).text} ({item['reason']})")
     return "\n".join(lines) + "\n"
@@ -54,11 +62,14 @@ def render_markdown(summary: Summary) -> str:
         verdict = Verdict(item["verdict"])
         lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {item['reason']} |")
     lines += ["", *(f"- {line}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
+    lines += [f"- {markdown(fault.sentence, WARNING)}" for fault in tell(summary)]
+    lines += [f"- {markdown(reason, WARNING)}" for reason in _reasons(summary)]
     lines += [f"- **Aviso:** {markdown(warning, WARNING)}" for warning in _warnings(summary)]
     lines += ["", f"| Latencia | {' | '.join(_RANKS)} | {_MISSING} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
         lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")
+    lines += ["", *(f"- {title}: {markdown(text, WARNING)}" for title, text in rows(summary["run"]))]
     return "\n".join(lines) + "\n"
 
 
@@ -87,6 +98,8 @@ def render_csv(summary: Summary) -> str:
     if accounting := summary["accounting"]:
         writer.writerows(_rows("checks", "", {name: accounting[name] for name in ("accepted", *ENDS)}))
         writer.writerows(_rows("findings", "", {name: accounting[name]["count"] for name in FINDINGS}))
+    for event in summary["events"]["list"]:
+        writer.writerow(("event", csv_cell(event["name"]), event["kind"], event["at"]))
     for stage, row in summary["latency"].items():
         writer.writerows(_rows("latency", stage, row))
     return out.getvalue()
@@ -112,6 +125,13 @@ def _accounting_lines(summary: Summary) -> list[str]:
     lines.append(f"Consultas aceptadas: {count(accounting['accepted'])} = {ends}")
     found = [f"{FINDING_TITLES[name].lower()} {count(accounting[name]['count'])}" for name in FINDINGS]
     return [*lines, f"Conciliación: {', '.join(found)}"]
+
+
+def _reasons(summary: Summary) -> list[str]:
+    """Return a line a reason for which requests were not accepted, with its count, and how much is not shown."""
+    requests = summary["requests"]
+    lines = [f"{count(item['count'])} × {item['reason']}" for item in requests["reasons"]]
+    return [*lines, more_reasons(requests["more_reasons"])] if requests["more_reasons"]["count"] else lines
 
 
 def _share_lines(summary: Summary) -> list[str]:

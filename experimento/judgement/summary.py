@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from comun.text import clean
 from experimento.exits import Exit
@@ -14,10 +15,12 @@ from experimento.judgement.accounting import account_for_checks, account_for_req
 from experimento.judgement.intervals import LEAST_WORTH, Floats, exact, lower_bounds, upper_bounds
 from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import Measures, measure, share_of_time
+from experimento.judgement.refusals import stretches
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
 from experimento.judgement.wording import WARNING
-from experimento.runs.latency import GET, percentiles
+from experimento.runs.events import Event
+from experimento.runs.latency import END_TO_END, GET, PERCENTILES, percentile, percentiles
 from experimento.runs.run_folder import Run
 
 VERSION = 1
@@ -25,8 +28,14 @@ VERSION = 1
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600)  # seconds of a point on the time axis
 _POINTS = 200  # on it at most, while a step of the table is enough
 _SELF_CHECK = 0.0005  # chance of a false alarm at each bound of the instrument's self-check: one run in a thousand
+_SOURCES = ("supervisor", "monitor")  # of events
+_APART = 1.0  # seconds between two requests not accepted that belong to one stretch, or a step of the axis if longer
+_RANKS_OVER_TIME = ("p50", "p99")
 _NEVER = 2**62  # microseconds: longer than any request can take
-_KEPT = ("model", "threads", "requests", "pause", "rate", "duration", "arrivals", "url", "timeout", "planned")
+_KEPT = (  # of a run's plan
+    *("model", "threads", "requests", "pause", "lockstep", "rate", "duration", "arrivals", "seed", "url", "timeout"),
+    "planned",
+)
 
 
 def summarize(run: Run, requirements: Sequence[Requirement]) -> dict[str, Any]:
@@ -36,6 +45,7 @@ def summarize(run: Run, requirements: Sequence[Requirement]) -> dict[str, Any]:
     judged = judge_all(run, measures, accounting, requirements)
     verdict = worst(Verdict(item["verdict"]) for item in judged)
     service = estimate(measures.served)
+    timeline, source = _timeline(measures, service.effect), run.plan.get("events_from")
     broken = accounting is not None and not accounting["clean"]
     return {
         "version": VERSION,
@@ -54,7 +64,12 @@ def summarize(run: Run, requirements: Sequence[Requirement]) -> dict[str, Any]:
         "reported": _reported(run, measures),
         "accounting": accounting,
         "latency": {name: _latency(values, run.reconciled or name == GET) for name, values in measures.stages.items()},
-        "timeline": _timeline(measures, service.effect),
+        "timeline": timeline,
+        "events": {
+            "source": source if source in _SOURCES else None,
+            "list": [_shown_event(event) for event in run.events],
+            "stretches": stretches(run.records, max(_APART, timeline["step"])),
+        },
         "trails": sample_trails(run),
     }
 
@@ -75,12 +90,24 @@ def _run(run: Run, measures: Measures) -> dict[str, Any]:
         "plan": {name: _shown(plan[name]) for name in _KEPT if plan.get(name) is not None},
         "sequential": bool(plan.get("sequential")),
         "interrupted": bool(plan.get("interrupted")),
+        "made_with": _clean(plan.get("made_with") or {}),
         "warnings": [clean(warning, WARNING) for warning in plan.get("warnings") or ()],
     }
 
 
+def _clean(value: Any) -> Any:
+    """Return a value of JSON with every text in it harmless."""
+    if isinstance(value, Mapping):
+        return {clean(key): _clean(inner) for key, inner in value.items()}
+    return value if value is None or isinstance(value, int | float) else clean(value)
+
+
 def _shown(value: Any) -> Any:
     return value if isinstance(value, int | float) else clean(value)
+
+
+def _shown_event(event: Event) -> dict[str, Any]:
+    return {**event._asdict(), "name": clean(event.name), "detail": clean(event.detail)}
 
 
 def _share(found: Estimate) -> dict[str, Any]:
@@ -126,7 +153,7 @@ def _timeline(measures: Measures, effect: float) -> dict[str, Any]:
     """
     names = ("total", "good", "ratio", "low", "high")
     if not len(measures.intended):
-        return {"start": 0, "step": _STEPS[0], **{name: [] for name in names}}
+        return {"start": 0, "step": _STEPS[0], **{name: [] for name in names}, "latency": {}}
     start = int(measures.intended[0])
     span = (int(measures.intended[-1]) - start) / 1e6
     step = next((step for step in _STEPS if span / step < _POINTS), _STEPS[-1])
@@ -137,4 +164,19 @@ def _timeline(measures: Measures, effect: float) -> dict[str, Any]:
     low = np.where(known, lower_bounds(served / effect, so_far / effect), 0.0)
     high = np.where(known, upper_bounds(served / effect, so_far / effect), 1.0)
     columns = zip(names, (total, good, served / so_far, low, high), strict=True)
-    return {"start": start, "step": step, **{name: column.tolist() for name, column in columns}}
+    latency = {stage: _over_time(measures.stages[stage], slot) for stage in (GET, END_TO_END)}
+    return {"start": start, "step": step, **{name: column.tolist() for name, column in columns}, "latency": latency}
+
+
+def _over_time(values: Floats, slot: NDArray[np.int64]) -> dict[str, list[int | None]]:
+    """Give percentiles of the requests of each step: null without any, or where one falls on an unanswered one."""
+    if np.isnan(values).all():
+        return {}
+    each = np.split(np.nan_to_num(values, nan=_NEVER), np.searchsorted(slot, np.arange(1, slot[-1] + 1)))
+    ordered = [np.sort(step) for step in each]
+    return {rank: [_ranked(step, PERCENTILES[rank]) for step in ordered] for rank in _RANKS_OVER_TIME}
+
+
+def _ranked(ordered: Floats, thousandths: int) -> int | None:
+    found = percentile(ordered, thousandths) if len(ordered) else _NEVER  # type: ignore[arg-type]
+    return int(found) if found < _NEVER else None

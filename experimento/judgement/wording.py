@@ -1,5 +1,7 @@
 """Titles, sentences, times and counts as a person reads them in Spanish. Pure; used by every report."""
 
+from collections.abc import Mapping
+
 from comun.messages import Hop
 from comun.spanish import THIN, decimal
 from experimento.exits import Exit
@@ -51,6 +53,12 @@ NEW_LOOK = (
     "repetir la ejecución hasta que cumpla es mirar otra vez: cada intento suma su riesgo de error (justo en el "
     f"límite, con diez de 1{THIN}000 peticiones, un «cumple» en el 10{THIN}%, y no en el 1{THIN}%); valen todos juntos"
 )
+
+
+def more_reasons(more: Mapping[str, int]) -> str:
+    """Say how many requests have a reason that is not shown."""
+    motives = "otro motivo" if more["reasons"] == 1 else f"otros {count(more['reasons'])} motivos"
+    return f"y {count(more['count'])} más de {motives}"
 
 
 def too_few(worth: float) -> str:

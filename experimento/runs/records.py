@@ -26,13 +26,23 @@ RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
 
+_MADE_WITH = {
+    **dict.fromkeys(("of", "commit", "changes"), str | None),
+    "machine": {**dict.fromkeys(("system", "cpu"), str | None), **dict.fromkeys(("cores", "memory"), int | None)},
+    "clock": {**dict.fromkeys(("source", "call"), str | None), "resolution": NUMBER | None},
+    "versions": {str: str | None},
+    "settings": {str: str},  # that are not their defaults, by variable; without it they are not known
+}
 _PLAN = {
-    **dict.fromkeys(("model", "url", "arrivals"), str | None),
+    **dict.fromkeys(("model", "url", "arrivals", "events_from"), str | None),
     **dict.fromkeys(("threads", "requests", "planned"), int | None),
     **dict.fromkeys(("pause", "rate", "duration", "timeout", "receptor_availability"), NUMBER | None),
+    "lockstep": bool | None,
+    "seed": int | None,
     "deadline": NUMBER,
     "requirements": [str],
     "warnings": [str],
+    "made_with": _MADE_WITH,
 }
 _RECORD = {
     "id": str | None,

@@ -1,12 +1,13 @@
 """All that a run left behind, read back from its folder: what every report and comparison rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from comun.messages import DEADLINE
-from experimento.runs import records, trails
+from experimento.runs import events, records, trails
+from experimento.runs.events import Event
 from experimento.runs.records import Record
 from experimento.runs.trails import Trail
 
@@ -30,6 +31,7 @@ class Run:
     trails: Mapping[str, Trail] = field(default_factory=dict)
     reconciliation: Mapping[str, Any] | None = None  # None: the run could not be reconciled
     plan: Mapping[str, Any] = field(default_factory=dict)  # run.json
+    events: Sequence[Event] = ()  # in the order of time
 
     @property
     def deadline(self) -> float:
@@ -46,4 +48,5 @@ def read(path: Path) -> Run:
     """Read a run's folder, all its record files merged. Raises UnreadableRun."""
     folder = records.find_folder(path)
     reconciliation = records.read_document(folder / RECONCILIATION, _FOUND)
-    return Run(folder.name, records.read(folder), trails.read(folder), reconciliation, records.read_plan(folder))
+    made, ways, plan = records.read(folder), trails.read(folder), records.read_plan(folder)
+    return Run(folder.name, made, ways, reconciliation, plan, events.read(folder))

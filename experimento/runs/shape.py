@@ -10,12 +10,14 @@ NUMBER = int | float
 def check(found: Any, shape: Any, name: str = "") -> None:
     """Raise TypeError naming the first value that is not of its shape.
 
-    A shape is a type, a list with the shape of every item, or a dict with the shapes of the keys that are looked at.
+    A shape is a type, a list with the shape of every item, or a dict with the shapes of the keys that are looked at;
+    the key `str` stands for every key.
     """
     if isinstance(shape, dict) and isinstance(found, dict):
         for key, inner in shape.items():
-            if key in found:
-                check(found[key], inner, key)
+            for each in found if key is str else (key,):
+                if each in found:
+                    check(found[each], inner, each)
     elif isinstance(shape, list) and isinstance(found, list):
         for item in found:
             check(item, shape[0], name)

@@ -6,9 +6,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,7 @@ from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
+from experimento.supervision import surroundings
 from experimento.supervision.console import Console
 from experimento.supervision.descriptors import sockets_allowed
 from experimento.supervision.plan import ChildSpec, plan
@@ -37,13 +39,21 @@ def command(port: int | None, host: str | None) -> Exit:
     settings = settled(Settings.load(), port, host)
     lock = claim(settings)
     check_port(settings)
+    made_with = surroundings.of_suite(settings)  # before the broker of our own is put into them
     broker = None
     if not is_configured("BROKER_URL"):
         broker = embedded.prepare(settings.var_dir, settings.broker_port, fsync=settings.broker_fsync)
         settings = replace(settings, broker_url=broker.url)
     probes = Probes(settings.broker_url, url_of(settings))
     specs = plan(settings, probes, sockets=sockets_allowed(), broker=broker)
-    return supervise(specs, settings, probes, lock=lock, welcome=lambda seconds: welcome(settings, seconds))
+    return supervise(
+        specs,
+        settings,
+        probes,
+        lock=lock,
+        welcome=lambda seconds: welcome(settings, seconds),
+        made_with=made_with,
+    )
 
 
 def settled(settings: Settings, port: int | None = None, host: str | None = None) -> Settings:
@@ -105,7 +115,13 @@ def check_port(settings: Settings) -> None:
 
 
 def supervise(
-    specs: Sequence[ChildSpec], settings: Settings, probes: Probes, *, lock: int, welcome: Callable[[float], str]
+    specs: Sequence[ChildSpec],
+    settings: Settings,
+    probes: Probes,
+    *,
+    lock: int,
+    welcome: Callable[[float], str],
+    made_with: Mapping[str, Any] | None = None,
 ) -> Exit:
     console = Console(sys.stdout.fileno())
     console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
@@ -113,7 +129,7 @@ def supervise(
         specs,
         console=console,
         observer=probes,
-        board=Running(url_of(settings), settings.broker_url, settings.logs_dir),
+        board=Running(url_of(settings), settings.broker_url, settings.logs_dir, made_with=dict(made_with or {})),
         var_dir=settings.var_dir,
         environment=settings.environment(),
         lock=lock,

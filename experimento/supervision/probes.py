@@ -5,15 +5,16 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import redis
 
 from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
-from comun.messages import QUEUES
+from comun.messages import QUEUES, Role
 from comun.outbox import Outbox
+from experimento.supervision.running import is_alive
 
 
 class Work(NamedTuple):
@@ -21,6 +22,16 @@ class Work(NamedTuple):
 
     waiting: dict[str, int]  # queue: messages in it
     done: dict[int, int]  # pid of a worker on this host: messages it has taken
+    servers: frozenset[int] = frozenset()  # pids of the API's processes on this host
+
+
+class End(NamedTuple):
+    """A process has ended."""
+
+    role: str
+    pid: int
+    at: float  # epoch seconds
+    how: str | None  # its code or signal, None if it was told to
 
 
 class Probes:
@@ -40,7 +51,7 @@ class Probes:
     def worker_beats(self, pid: int) -> bool:
         """Tell whether the worker with this pid has said that it consumes."""
         with suppress(StoreUnavailable):
-            return pid in self._beats()
+            return any(beat["pid"] == pid for beat in self._beats())
         return False
 
     def api_is_ready(self, _pid: int = 0) -> bool:
@@ -67,7 +78,12 @@ class Probes:
             for queue in QUEUES:
                 pipe.llen(queue)
             lengths = [length or 0 for length in entries.answers(pipe)]
-            return Work(dict(zip(QUEUES, lengths, strict=True)), self._beats())
+            beats = self._beats()
+            return Work(
+                waiting=dict(zip(QUEUES, lengths, strict=True)),
+                done={beat["pid"]: beat["done"] for beat in beats},
+                servers=frozenset(beat["pid"] for beat in beats if beat["role"] == Role.API.id),
+            )
         return None
 
     def tell_missing(self, names: Sequence[str]) -> None:
@@ -75,6 +91,25 @@ class Probes:
         with suppress(StoreUnavailable):
             heartbeat.tell_given_up(self._store, names)
 
-    def _beats(self) -> dict[int, int]:
+    def tell_end(self, end: End) -> bool:
+        """Say in the store that a process has ended; False when the broker does not answer."""
+        with suppress(StoreUnavailable):
+            here = socket.gethostname()
+            beats = heartbeat.known(self._store)
+            silent = [
+                name
+                for name, beat in beats.items()
+                if (beat["role"], beat["host"]) == (end.role, here) and not is_alive(beat["pid"])
+            ]
+            heartbeat.tell_ended(self._store, end.role, end.pid, at=end.at, how=end.how, silent=silent)
+            return True
+        return False
+
+    def tell_broker_stops(self) -> None:
+        """Say in the store that the broker is told to end: its next run is a start, and not a restart."""
+        with suppress(StoreUnavailable), store.translated():
+            self._store.delete(store.BROKER_RUN)
+
+    def _beats(self) -> list[dict[str, Any]]:
         beats = heartbeat.alive(self._store, time.time())
-        return {beat["pid"]: beat["done"] for beat in beats if beat["host"] == socket.gethostname()}
+        return [beat for beat in beats if beat["host"] == socket.gethostname()]

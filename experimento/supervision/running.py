@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from comun import files
 from comun.errors import SuiteError
@@ -34,6 +34,7 @@ class Running:
     pid: int | None = None  # the supervisor's
     started: float = 0.0  # epoch seconds
     processes: dict[str, Process] = field(default_factory=dict)
+    made_with: dict[str, Any] = field(default_factory=dict)  # its settings, versions and code as it started
 
 
 def find(settings: Settings) -> Running:

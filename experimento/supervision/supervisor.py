@@ -10,10 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from comun.messages import Role
 from comun.reasons import reason
 from experimento.exits import Exit
+from experimento.runs.events import Kind, how_it_ended
 from experimento.supervision.child import Child
 from experimento.supervision.console import Console
+from experimento.supervision.event_log import EventLog
 from experimento.supervision.plan import API, BROKER, ChildSpec
 from experimento.supervision.policy import (
     CRASH_LOOP,
@@ -25,8 +28,9 @@ from experimento.supervision.policy import (
     hopeless,
     observe,
 )
-from experimento.supervision.probes import Work
-from experimento.supervision.running import Process, Running, publish, withdraw
+from experimento.supervision.probes import End, Work
+from experimento.supervision.running import Process, Running, is_alive, publish, withdraw
+from experimento.supervision.servers import NAME, Servers
 
 T = TypeVar("T")
 LOOK = 0.05  # seconds between two questions whether a process is ready
@@ -44,6 +48,8 @@ class Observer(Protocol):
     def in_flight(self) -> int | None: ...
     def work(self) -> Work | None: ...
     def tell_missing(self, names: Sequence[str]) -> None: ...
+    def tell_end(self, end: End) -> bool: ...
+    def tell_broker_stops(self) -> None: ...
 
 
 class Supervisor:
@@ -73,6 +79,10 @@ class Supervisor:
         self._defect: BaseException | None = None
         self._hopeless = False
         self._troubles: set[str] = set()
+        self._untold: list[End] = []  # what the store has not been told yet
+        self._telling = asyncio.Lock()
+        self._servers = Servers(is_alive)
+        self._events = EventLog(var_dir, console.say)
 
     async def run(self) -> Exit:
         """Run everything until it is over and leave no process."""
@@ -118,7 +128,12 @@ class Supervisor:
         told: list[str] = []
         while not self._stop.is_set():
             await _wait(self._stop, WATCH)
-            self._restart_who_hangs(await self._ask(self._observer.work, None))
+            asked = time.time()
+            work = await self._ask(self._observer.work, None)
+            self._events.note_broker(answers=work is not None, asked=asked)
+            self._restart_who_hangs(work)
+            self._note_servers(work)
+            await self._tell_ends()
             if (missing := self._missing()) or told:
                 told = missing
                 await self._ask(partial(self._observer.tell_missing, missing), None)
@@ -138,11 +153,14 @@ class Supervisor:
         while not child.stopping.is_set():
             code = await self._run_once(child)
             self._publish()
+            telling = self._task(self._tell_ends())
             if child.stopping.is_set():
+                await telling
                 return
             past = past.after(ready=None if child.ready_at is None else time.monotonic() - child.ready_at, code=code)
             if past.given_up and not child.given_up:
                 self._console.say(_given_up(child.spec.name, past, code))
+                self._events.note(Kind.GIVEN_UP, child.spec.name, code=code)
             child.given_up = past.given_up
             self._publish()
             if hopeless(Outlook(each.given_up, each.ever_ready) for each in group):
@@ -151,7 +169,7 @@ class Supervisor:
                 self._stop.set()
                 return
             soon = f" en {past.pause:.1f} s" if past.pause else ""
-            self._console.say(f"«{child.spec.name}» ha terminado ({describe(code)}). Se reinicia{soon}.")
+            self._console.say(f"«{child.spec.name}» ha terminado ({how_it_ended(code)}). Se reinicia{soon}.")
             await _wait(child.stopping, past.pause)
 
     async def _run_once(self, child: Child) -> int:
@@ -162,11 +180,16 @@ class Supervisor:
             self._console.say(f"«{child.spec.name}» no se puede arrancar: {reason(exc)}.")
             return CANNOT_START
         self._publish()
+        self._events.note(Kind.STARTED, child.spec.name)
         if child.stopping.is_set():
             child.terminate()
         looking = self._task(self._look_until_ready(child))
-        code = await child.ended()
+        pid, code = child.pid or 0, await child.ended()
         looking.cancel()
+        told = child.stopping.is_set()
+        self._events.note(Kind.STOPPED if told else Kind.ENDED, child.spec.name, code=code)
+        if child.spec.stage != BROKER:
+            self._untold.append(End(child.spec.name, pid, child.since, None if told else how_it_ended(code)))
         return code
 
     async def _look_until_ready(self, child: Child) -> None:
@@ -177,6 +200,7 @@ class Supervisor:
         child.ready.set()
         child.ever_ready = True
         self._publish()
+        self._events.note(Kind.READY, child.spec.name)
         if child.restarts:
             self._console.say(f"«{child.spec.name}» vuelve a estar listo.")
 
@@ -195,7 +219,22 @@ class Supervisor:
                     f"«{child.spec.name}» no avanza desde hace {HANG:.0f} s y tiene {waiting} mensajes en su cola: "
                     "se mata para que empiece de nuevo."
                 )
+                self._events.note(Kind.KILLED, child.spec.name)
                 child.kill()
+
+    def _note_servers(self, work: Work | None) -> None:
+        main = next((child.pid for child in self._children if child.spec.stage == API), None)
+        for pid in self._servers.ended(main, work.servers if work else ()):
+            self._events.note(Kind.ENDED, NAME)
+            self._untold.append(End(Role.API.id, pid, time.time(), "uno de sus procesos"))
+
+    async def _tell_ends(self) -> None:
+        """Say in the store who has ended, so that nobody waits for their silence; again later if it is away."""
+        async with self._telling:
+            while self._untold:
+                if not await self._ask(partial(self._observer.tell_end, self._untold[0]), True):
+                    return
+                del self._untold[0]
 
     def _missing(self) -> list[str]:
         return [child.spec.name for child in self._children if child.missing]
@@ -221,10 +260,13 @@ class Supervisor:
 
     async def _end(self, child: Child) -> None:
         child.stopping.set()
+        if child.spec.stage == BROKER:
+            await self._ask(self._observer.tell_broker_stops, None)
         child.terminate()
         keeper = self._keepers.get(child.spec.name)
         if keeper and not (await asyncio.wait({keeper}, timeout=GRACE))[0]:
             self._console.say(f"«{child.spec.name}» no termina en {GRACE:.0f} s: se mata.")
+            self._events.note(Kind.KILLED, child.spec.name)
             child.kill()
             await asyncio.wait({keeper})
 
@@ -279,14 +321,11 @@ class Supervisor:
 def _given_up(name: str, past: Restarts, code: int) -> str:
     how = "sin llegar a estar listo" if past.reason is None else "por la misma causa"
     return (
-        f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({describe(code)}); lo demás sigue.\n"
+        f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({how_it_ended(code)}); lo demás "
+        "sigue.\n"
         f"La causa está en sus líneas, más arriba, las que empiezan por «{name}». Se seguirá intentando, como mucho "
         f"cada {LONGEST_REST:.0f} s."
     )
-
-
-def describe(code: int) -> str:
-    return f"señal {signal.Signals(-code).name}" if code < 0 else f"código {code}"
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

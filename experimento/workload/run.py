@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from comun.clock import Clock
 from comun.errors import StoreUnavailable
 from comun.settings import Settings
 from experimento.exits import Exit
@@ -18,8 +19,8 @@ from experimento.judgement.judge_folder import judge
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.reconciliation import verify
-from experimento.runs import records, run_folder, trails
-from experimento.runs.records import Outcome
+from experimento.runs import events, records, run_folder, trails
+from experimento.runs.records import Outcome, Record
 from experimento.runs.trails import LedgerUnreadable
 from experimento.supervision.running import Running
 from experimento.workload import settle, target
@@ -113,6 +114,7 @@ def conclude(
     Waits at most `longest` seconds for the run's checks to end. Any generator's records will do. Raises AccessDenied.
     """
     plan["deadline"] = settings.check_deadline
+    plan["made_with"] = target.made_with(plan["url"], settings)
     records.write_document(folder / records.PLAN, plan)
     made = records.read(folder)
     records.check_allowed(made)
@@ -124,6 +126,7 @@ def conclude(
         plan["receptor_availability"] = target.receptor_setting(plan["url"], target.token_for(plan["url"], settings))
     except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
         plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
+    _keep_events(folder, plan, made, settings)
     records.write_document(folder / records.PLAN, plan)
     return judge(folder, requirements)
 
@@ -137,6 +140,13 @@ def _reconcile(folder: Path, suite: Running, ids: Sequence[str]) -> None:
     found = _with_repeated(verify.reconcile_run(suite, ids), ids)
     trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
     records.write_document(folder / run_folder.RECONCILIATION, found)
+
+
+def _keep_events(folder: Path, plan: dict[str, Any], made: Sequence[Record], settings: Settings) -> None:
+    """Keep what happened to the suite from the start of the load until now, when its last check has ended."""
+    start = min([plan["started"], *(record.intended for record in made)])
+    plan["events_from"], found = target.happened(plan["url"], settings, start, Clock().now())
+    events.write(folder, found)
 
 
 def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show: Show | None = None) -> Done:

@@ -3,6 +3,8 @@
 import ipaddress
 import socket
 from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -13,8 +15,10 @@ from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
 from comun.reasons import reason
 from comun.settings import Settings
+from comun.text import clean
 from experimento.runs import trails
-from experimento.supervision import running
+from experimento.runs.events import Event, Kind
+from experimento.supervision import event_log, running, surroundings
 from experimento.supervision.running import Running
 
 _PATIENCE = 2.0  # seconds for a look at the monitor that is not part of the load
@@ -73,23 +77,63 @@ def check_known(suite: Running, ids: Collection[str]) -> None:
 
 def receptor_setting(url: str, token: str) -> float | None:
     """Ask the monitor which availability its receptor was set to; None if it does not say."""
-    parts = urlsplit(url)
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # neither a proxy nor a .netrc is meant for the suite
-            session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
-            state = f"{parts.scheme}://{parts.netloc}/api/state"
-            answer = session.get(state, timeout=_PATIENCE, allow_redirects=False).json()
-        return float(answer["receptor"]["setting"])
+        return float(_ask(url, "/api/state", token)["receptor"]["setting"])
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return None
 
 
+def happened(url: str, settings: Settings, start: int, end: int) -> tuple[str | None, list[Event]]:
+    """Return who tells what happened from `start` to `end` (microseconds), and what: the supervisor, else the monitor.
+
+    Only the suite's own are asked: of what is under load elsewhere, and if neither tells, it is None.
+    """
+    if not _is_own(url, settings):
+        return None, []
+    if running.supervised(settings.var_dir) is not None:
+        with suppress(OSError):
+            return "supervisor", event_log.between(settings.var_dir, start, end)
+    try:
+        within = f"/api/history?from={start // 1_000_000}&to={end // 1_000_000 + 1}"
+        told = [_noted(each) for each in _ask(url, within, token_for(url, settings))["events"]]
+        return "monitor", [event for event in told if start <= event.at <= end]
+    except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError):
+        return None, []
+
+
+def made_with(url: str, settings: Settings) -> dict[str, Any]:
+    """Return with what the run is made: of the suite, as its supervisor says, or of the load alone.
+
+    The machine and its clock are those of the load; what nobody says is left out.
+    """
+    suite = running.supervised(settings.var_dir) if _is_own(url, settings) else None
+    if suite is None or not suite.made_with:
+        return {"of": "load", **surroundings.of_machine(), "versions": surroundings.versions(), **surroundings.code()}
+    found = {"of": "suite", **surroundings.of_machine(), **suite.made_with}
+    return {**found, "versions": {**found["versions"], "broker": surroundings.broker_version(suite.broker_url)}}
+
+
+def _noted(event: Any) -> Event:
+    return Event(Kind.NOTED, "monitor", round(float(event["at"]) * 1e6), detail=clean(event["text"]))
+
+
+def _ask(url: str, path: str, token: str) -> Any:
+    """Ask the monitor beside the load. Raises RequestException or ValueError."""
+    parts = urlsplit(url)
+    with requests.Session() as session:
+        session.trust_env = False  # neither a proxy nor a .netrc is meant for the suite
+        session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
+        return session.get(f"{parts.scheme}://{parts.netloc}{path}", timeout=_PATIENCE, allow_redirects=False).json()
+
+
 def token_for(url: str, settings: Settings) -> str:
     """Return the monitor's token for the suite's own address, and none for any other: it is nobody else's to see."""
+    return settings.monitor_token if _is_own(url, settings) else ""
+
+
+def _is_own(url: str, settings: Settings) -> bool:
     own = running.find(settings).url
-    is_own = (urlsplit(own).scheme, *_address(own)) == (urlsplit(url).scheme, *_address(url))
-    return settings.monitor_token if is_own else ""
+    return (urlsplit(own).scheme, *_address(own)) == (urlsplit(url).scheme, *_address(url))
 
 
 def _address(url: str) -> tuple[str, int]:

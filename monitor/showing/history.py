@@ -69,6 +69,7 @@ def compose(
     each = plan.step // plan.line.level.seconds
     columns = {counter.name.lower(): _summed(series(plan.line, chunks, counter), each) for counter in COUNTED}
     first = plan.line.first * plan.line.level.seconds
+    within = [event for event in events if plan.start <= event["at"] < plan.end]
     return {
         "from": plan.start,
         "to": plan.end,
@@ -81,9 +82,10 @@ def compose(
         ],
         "flips": [
             {"at": event["at"], "before": event["before"], "after": event["after"]}
-            for event in events
-            if event["kind"] == "flip" and plan.start <= event["at"] < plan.end
+            for event in within
+            if event["kind"] == "flip"
         ],
+        "events": [{"at": event["at"], "kind": event["kind"], "text": event["text"]} for event in within],
     }
 
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from comun import store
 from comun.errors import StoreUnavailable
-from comun.heartbeat import FRESH
+from comun.heartbeat import running
 from comun.messages import LEGS, Status
 from monitor.showing.snapshot import Snapshot, refused
 from monitor.watching.histogram_bins import BINS, BOUNDS
@@ -113,7 +113,7 @@ def _gauges(facts: Snapshot, now: float) -> Iterator[Metric]:
         age.add_metric([queue], max(0.0, now - sent / 1e6) if count and sent else 0)
     yield depth
     yield age
-    alive = Counter(beat["role"] for beat in facts.workers if now - beat["beat"] <= FRESH)
+    alive = Counter(beat["role"] for beat in running(facts.workers, now))
     workers = GaugeMetricFamily("suite_workers", "Processes that say they are alive.", labels=["role"])
     for role in ROLES:
         workers.add_metric([role], alive[role])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from comun.heartbeat import FRESH
+from comun.heartbeat import is_running, running
 from comun.ledger_format import event_lines
 from comun.messages import DEADLINE, LEGS, WAY, Check, Hop, Role, Route, Status
 from monitor.showing.availability import WINDOWS, Window, deciding, measure, verdict, window
@@ -96,7 +96,7 @@ def compose(
         "failing": [
             {"process": beat["role"], "loop": loop, "error": error}
             for beat in facts.workers
-            if now - beat["beat"] <= FRESH
+            if is_running(beat, now)
             for loop, error in beat.get("failing", {}).items()
         ],
         "refused": [{"code": code, "commands": count} for code, count in refused(facts).items()],
@@ -169,7 +169,7 @@ def _shown(event: Event) -> dict[str, Any]:
 def _station(facts: Snapshot, now: float, station: Station) -> dict[str, Any]:
     id_, role, hop, queue = station
     name, part, _ = station.words
-    workers = sum(beat["role"] == role.id and now - beat["beat"] <= FRESH for beat in facts.workers)
+    workers = sum(beat["role"] == role.id for beat in running(facts.workers, now))
     depth = facts.depths[queue] if queue else None
     median = None
     if hop in LEGS:

@@ -58,6 +58,7 @@ def components() -> dict[str, Schema]:
     ended = one_of(*(status.name.lower() for status in Status if status is not Status.IN_FLIGHT))
     any_status = one_of(*(status.name.lower() for status in Status))
     measured = {"service": ref("Share"), "reported": ref("Share"), "unknown_seconds": COUNT}
+    event = closed("Lo que el monitor anotó.", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
     counted = {counter.name.lower(): COUNT for counter in COUNTED}
     return {
         "Problem": closed(
@@ -111,6 +112,7 @@ def components() -> dict[str, Schema]:
             latency_ms=closed("Percentiles.", **dict.fromkeys(PERCENTILES, age)),
             points=array(closed("Un punto de la serie.", at=COUNT, **counted)),
             flips=array(closed("Un cambio de estado.", at=NUMBER, before=ended, after=ended)),
+            events=array(event),
         ),
         "State": closed(
             "Todo lo que muestra el panel; horas en segundos desde 1970, duraciones en milisegundos.",
@@ -140,7 +142,7 @@ def components() -> dict[str, Schema]:
                 step=COUNT,
                 **{name: array(COUNT) for name in ("available", "unavailable", "unanswered", "refused")},
             ),
-            events=array(closed("", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)),
+            events=array(event),
             stations=array(
                 closed(
                     "Una estación del camino.",

@@ -18,7 +18,6 @@ from comun.scripts import Writer
 from comun.settings import Settings
 from monitor.lease import Lease
 from monitor.watching.alerts import (
-    Event,
     Thresholds,
     flip_alert,
     flip_event,
@@ -32,7 +31,7 @@ from monitor.watching.count_buffer import CountBuffer
 from monitor.watching.counter_store import CounterStore
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count
-from monitor.watching.worker_restarts import ROLES, is_told, restarts, sent_at
+from monitor.watching.worker_restarts import is_told, restarts, sent_at
 
 log = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks
@@ -115,12 +114,12 @@ class Watcher:
 
     def _note_restarts(self, now: float) -> None:
         found = restarts(heartbeat.known(self._client), now)
-        for role, at, gone in found:
-            event: Event = {"at": at, "kind": "restart", "text": f"{ROLES[role]} se reinició"}
-            if not is_told(event, self._journal.events(limit=20)):
-                self._journal.write(events=[event])
+        for restart in found:
+            if not is_told(restart, self._journal.events(limit=20)):
+                self._journal.write(events=[restart.event])
             # In one step: if this fails, the silent worker is found again, and if only its answer is lost, it is not.
-            self._figures.count({}, {f"restarts:{role}": 1}, self._writer.next(), [("HDEL", store.WORKERS, gone)])
+            gone = ("HDEL", store.WORKERS, restart.gone)
+            self._figures.count({}, {f"restarts:{restart.role}": 1}, self._writer.next(), [gone])
 
     def _note_broker_restart(self, now: float) -> None:
         """Notice a restart too quick for any command to fail."""

@@ -19,37 +19,52 @@ Beat = dict[str, Any]
 
 
 class Restart(NamedTuple):
-    """A worker fell silent and another one took its place."""
+    """A worker ended or fell silent, and another one takes its place."""
 
     role: str
-    at: float  # epoch seconds; when the new one started
-    gone: str  # the silent one's heartbeat, which has been made use of
+    at: float  # epoch seconds; when it was seen to end, else when the new one started
+    gone: str  # the old one's heartbeat, which has been made use of
+    born: float  # when the old one started
+    how: str = ""  # what it ended with, where the supervisor saw it
+
+    @property
+    def event(self) -> Event:
+        """What is noted of it."""
+        how = f" ({self.how})" if self.how else ""
+        return {"at": self.at, "kind": "restart", "text": f"{ROLES[self.role]} se reinició{how}"}
 
 
 def restarts(beats: Mapping[str, Beat], now: float) -> list[Restart]:
-    """Match each silent worker with the one of its role and host that started after its last beat.
+    """Return each worker that the supervisor saw end, and match each silent one with who took its place.
 
-    A worker that nobody follows is not restarted but missing; one that follows nobody was added.
+    That is one of its role and host that started after its last beat. A worker that nobody follows is not restarted but
+    missing; one that follows nobody was added.
     """
-    followers = sorted(beats, key=lambda name: float(beats[name]["started"]))
-    found = []
+    ended = {name: beat for name, beat in beats.items() if beat.get("ended") is not None and beat["role"] in ROLES}
+    found = [Restart(beat["role"], beat["ended"], name, beat["ended"], beat["how"]) for name, beat in ended.items()]
+    followers = sorted(beats.keys() - ended.keys(), key=lambda name: float(beats[name]["started"]))
     for name in sorted(beats, key=lambda name: float(beats[name]["beat"])):
         old = beats[name]
-        if now - old["beat"] <= FRESH or old["role"] not in ROLES:
+        if name in ended or now - old["beat"] <= FRESH or old["role"] not in ROLES:
             continue
         for other in followers:
             new = beats[other]
             # It may start in the second in which the old one would have beaten again.
             if other != name and _same_place(old, new) and new["started"] >= old["beat"] - 1.0:
-                found.append(Restart(old["role"], new["started"], name))
+                found.append(Restart(old["role"], new["started"], name, old["started"]))
                 followers.remove(other)
                 break
     return found
 
 
-def is_told(event: Event, events: Iterable[Event]) -> bool:
-    """Tell whether the same was noted a moment ago: processes of one role restart together and are told once."""
-    return any(event["text"] == each["text"] and abs(event["at"] - each["at"]) <= TOGETHER for each in events)
+def is_told(restart: Restart, events: Iterable[Event]) -> bool:
+    """Tell whether the same was noted a moment ago: processes of one role restart together and are told once.
+
+    One that took the place of a process whose restart was noted, and restarts in its turn, is another restart.
+    """
+    event = restart.event
+    noted = [each["at"] for each in events if each["text"] == event["text"]]
+    return any(at == event["at"] or (abs(at - event["at"]) <= TOGETHER and restart.born < at) for at in noted)
 
 
 def sent_at(raw: str | None) -> int | None:

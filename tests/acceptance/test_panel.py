@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from experimento.judgement.report import render
 from experimento.judgement.requirements import parse
 from experimento.judgement.summary import summarize
+from experimento.runs.events import Event, Kind
 from tests.acceptance.conftest import Suite
 from tests.acceptance.panel_stub import PanelStub, make_check
 from tests.helpers import missing
@@ -316,11 +318,27 @@ def test_the_real_suite_shows_a_check_a_receptor_set_to_nothing_and_its_own_abse
     assert serious_faults(page) == []
 
 
+def reds(page: Page, canvas: str) -> int:
+    """Count a canvas's pixels of the colour in which the report marks what failed."""
+    count = """canvas => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let found = 0;
+      for (let at = 0; at < data.length; at += 4) found += data[at] > 150 && data[at + 1] < 60 && data[at + 3] > 150;
+      return found;
+    }"""
+    found: int = page.locator(canvas).evaluate(count)
+    return found
+
+
 def test_a_report_draws_its_charts_under_its_own_policy(visit: Visit, tmp_path: Path) -> None:
     run = make_run(500, fails=lambda number: number % 50 == 0)
+    run = replace(run, events=[Event(Kind.ENDED, "callcenter", run.records[200].intended, -9)])
     (tmp_path / "report.html").write_text(render(summarize(run, [parse("service>=99%")]), "html"), "utf-8")
     page = visit.open((tmp_path / "report.html").as_uri(), wait_for="canvas")
-    expect(page.locator("canvas")).to_have_count(2)
+    expect(page.locator("canvas")).to_have_count(3)
+    assert reds(page, "#latency canvas") > 100  # the mark of the worker's end, from top to bottom
+    widths = page.locator(".trail .bar").first.evaluate("bar => [...bar.children].map(hop => hop.offsetWidth)")
+    assert len(set(widths)) > 1  # each hop has its own share of the time
     bar = page.locator(".interval").first.bounding_box()
     assert bar
     assert bar["width"] > 0

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from comun import heartbeat, store
 from comun.ids import new_id
 from comun.messages import Check, Status
+from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count
 from tests.helpers import free_port, wait_until
 from tests.helpers_monitor import Monitor, check
@@ -127,6 +128,16 @@ def test_a_history_between_two_times_leaves_the_rest_out(monitor: Monitor, clien
     history = client.get(f"/api/history?from={now - 900}&to={now - 300}").get_json()
     assert history["reported"]["total"] == 10
     assert history["service"]["good"] == 10
+
+
+def test_a_history_has_what_was_noted_meanwhile(monitor: Monitor, client: FlaskClient) -> None:
+    now = int(time.time())
+    noted = [{"at": now - 600.5, "kind": "restart", "text": "El log manager se reinició"}]
+    journal = Journal(monitor.store)
+    journal.write(events=[{"at": now - 9_000.0, "kind": "fault", "text": "antes"}, *noted])  # type: ignore[list-item]
+    history = client.get(f"/api/history?from={now - 900}&to={now - 300}").get_json()
+    check("History", history)
+    assert history["events"] == noted
 
 
 def test_checks_are_listed_by_class(monitor: Monitor, client: FlaskClient) -> None:

@@ -10,7 +10,7 @@ from comun.errors import ConfigurationError
 from experimento.exits import Exit
 from experimento.judgement import cli_compare, cli_report
 from experimento.judgement.report import SUMMARY, ReportUnwritable
-from experimento.runs import records, run_folder, trails
+from experimento.runs import events, records, run_folder, trails
 from experimento.runs.records import UnreadableRun
 from tests.helpers_run import make_run, write_run
 
@@ -91,7 +91,9 @@ def test_a_wrong_requirement_folder_or_file_is_named(folder: Path, tmp_path: Pat
         report(folder, "--out", tmp_path / "no" / "existe.txt")
 
 
-@pytest.mark.parametrize("name", [records.PLAN, run_folder.RECONCILIATION, trails.TRAILS, records.RECORDS])
+@pytest.mark.parametrize(
+    "name", [records.PLAN, run_folder.RECONCILIATION, trails.TRAILS, records.RECORDS, events.EVENTS]
+)
 @pytest.mark.parametrize(
     "damage",
     [
@@ -199,6 +201,67 @@ def test_runs_under_different_loads_are_not_compared_unless_asked_for(tmp_path: 
     assert compare(closed, opened, "--anyway").return_value in (Exit.MET, Exit.INCONCLUSIVE)
 
 
+MADE_WITH = {
+    "of": "suite",
+    "machine": {"system": "Linux 6.1 x86_64", "cpu": "EPYC", "cores": 2, "memory": 8 << 30},
+    "clock": {"source": "tsc", "call": "clock_gettime(CLOCK_REALTIME)", "resolution": 1e-09},
+    "versions": {"python": "3.11.7", "celery": "5.7.0", "broker": "valkey 8.1.1"},
+    "commit": "61186f9" + "0" * 33,
+    "changes": None,
+    "settings": {"MONITOR_PORT": "8080"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "aspect", "said"),
+    [
+        (
+            {"settings": {"MONITOR_MAX_IN_FLIGHT": "60"}},
+            "ajustes",
+            "No se hicieron con los mismos ajustes: MONITOR_MAX_IN_FLIGHT por omisión ≠ 60.",
+        ),
+        ({"changes": "ab12cd34"}, "código", "versión 61186f900000 ≠ 61186f900000, con cambios sin registrar"),
+        (
+            {"versions": {"python": "3.11.7", "celery": "5.6.1", "broker": None}},
+            "código",
+            "el mismo código: celery 5.7.0 ≠ 5.6.1.",
+        ),
+        (
+            {"machine": {**MADE_WITH["machine"], "cores": 8}},  # type: ignore[dict-item]
+            "máquina",
+            "No se hicieron en la misma máquina: núcleos 2 ≠ 8.",
+        ),
+    ],
+)
+def test_runs_made_with_something_else_are_not_compared_unless_that_is_what_was_changed(
+    tmp_path: Path, changes: dict[str, object], aspect: str, said: str
+) -> None:
+    before = write_run(make_run(500, made_with=MADE_WITH), tmp_path / "antes")
+    after = write_run(make_run(500, seed=2, made_with={**MADE_WITH, **changes}), tmp_path / "después")
+    found = compare(before, after)
+    assert found.return_value is Exit.INCOMPARABLE
+    assert said in found.output
+    assert f"--changed {aspect}." in found.output
+    allowed = compare(before, after, "--changed", aspect)
+    assert allowed.return_value is not Exit.INCOMPARABLE
+    assert said in allowed.output
+    assert compare(before, after, "--changed", "carga").return_value is Exit.INCOMPARABLE
+
+
+def test_where_a_suite_is_and_what_an_earlier_version_did_not_tell_is_no_difference(tmp_path: Path) -> None:
+    before = write_run(make_run(500, made_with=MADE_WITH), tmp_path / "antes")
+    elsewhere = {**MADE_WITH, "settings": {"MONITOR_PORT": "9090", "VAR_DIR": "/var/other"}, "clock": {}}
+    after = write_run(make_run(500, seed=2, made_with=elsewhere), tmp_path / "después")
+    earlier = write_run(make_run(500, seed=3), tmp_path / "de-antes")
+    assert compare(before, after).return_value is not Exit.INCOMPARABLE
+    found = compare(before, earlier)
+    assert found.return_value is not Exit.INCOMPARABLE
+    assert (
+        "Sin comprobar, porque no consta del todo: ajustes (de-antes); código (de-antes); máquina (de-antes)."
+        in found.output
+    )
+
+
 def test_two_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     same = write_run(make_run(500, seed=2), tmp_path / "igual")
     slower = write_run(make_run(500, seed=3, slowness=2), tmp_path / "lento")
@@ -213,5 +276,5 @@ def test_two_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     )
     assert compare(folder, slower).return_value is Exit.INCONCLUSIVE  # they differ; two runs cannot say "worse"
     out = tmp_path / "cambio.md"
-    assert compare(folder, slower, "--format", "markdown", "--out", out).output == ""
+    assert compare(folder, slower, "--format", "markdown", "--out", out).stdout == ""
     assert out.read_text(encoding="utf-8").startswith("## Difiere más de lo que explica el muestreo: GET /status")

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from experimento.exits import Exit
+from experimento.runs.events import EVENTS, Kind
 from experimento.supervision import supervisor as module
 from experimento.supervision.console import Console
+from experimento.supervision.event_log import between
 from experimento.supervision.plan import API, BROKER, LOGS, WORKERS, ChildSpec
-from experimento.supervision.probes import Work
+from experimento.supervision.probes import End, Work
 from experimento.supervision.running import Running, supervised, take_lock
 from experimento.supervision.supervisor import Supervisor
 from tests.helpers import is_gone, wait_until
@@ -28,6 +30,9 @@ class Quiet:
 
     missing: Sequence[str] = ()
 
+    def __init__(self) -> None:
+        self.ends: list[tuple[str, str | None]] = []
+
     def in_flight(self) -> int | None:
         return 0
 
@@ -36,6 +41,13 @@ class Quiet:
 
     def tell_missing(self, names: Sequence[str]) -> None:
         self.missing = names
+
+    def tell_end(self, end: End) -> bool:
+        self.ends.append((end.role, end.how))
+        return True
+
+    def tell_broker_stops(self) -> None:
+        self.ends.append(("broker", None))
 
 
 def shell(name: str, script: str, stage: int = WORKERS, *, queue: str | None = None) -> ChildSpec:
@@ -227,6 +239,77 @@ def test_a_worker_killed_six_times_just_after_it_was_ready_ends_nothing(stage: S
 
     assert stage.run([shell("logs", STAYS, LOGS), shell("platform", STAYS)], meanwhile) is Exit.MET
     assert "ABANDONA" not in stage.output()
+
+
+def test_every_start_end_kill_and_giving_up_is_an_event_with_its_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH", 0.01)
+    began, observer = time.time_ns() // 1000, Quiet()
+
+    async def meanwhile() -> None:
+        killed: set[int | None] = {None}
+        for _ in range(5):
+            await until(lambda: stage.pid("platform") not in killed)
+            pid = stage.pid("platform")
+            assert pid
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        await until(lambda: stage.pid("platform") not in killed)
+        await until(lambda: "SE ABANDONA" in stage.output())
+        interrupt()
+
+    logs = ChildSpec("logs", ("/bin/sh", "-c", DIES), LOGS, ready=lambda pid: False)
+    stage.run([shell("platform", STAYS), logs], meanwhile, observer)
+    found = between(stage.var_dir, began, time.time_ns() // 1000)
+    platform = [(event.kind, event.code) for event in found if event.name == "platform"]
+    life, killed = [(Kind.STARTED, None), (Kind.READY, None)], (Kind.ENDED, -9)
+    assert platform[:-1] == [*[*life, killed] * 5, *life]
+    assert platform[-1][0] is Kind.STOPPED
+    assert (Kind.GIVEN_UP, 3) in [(event.kind, event.code) for event in found if event.name == "logs"]
+    assert [how for role, how in observer.ends if role == "platform"] == ["señal SIGKILL"] * 5 + [None]
+
+
+def test_a_broker_that_stops_answering_and_comes_back_is_two_events(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH", 0.01)
+
+    class Away(Quiet):
+        answers = iter([None, Work({}, {}), None, None, Work({}, {})])
+
+        def work(self) -> Work | None:
+            return next(self.answers, Work({}, {}))
+
+    async def meanwhile() -> None:
+        await until(lambda: len(between(stage.var_dir, 0, 2**62)) == 4)
+        interrupt()
+
+    stage.run([shell("platform", STAYS)], meanwhile, Away())
+    found = between(stage.var_dir, 0, 2**62)
+    assert [event.kind for event in found if event.name == "broker"] == [Kind.LOST, Kind.BACK]
+
+
+def test_a_directory_that_takes_no_event_ends_nothing(stage: Stage) -> None:
+    (stage.var_dir / EVENTS).mkdir()
+
+    async def meanwhile() -> None:
+        await until(lambda: stage.pid("platform"))
+        interrupt()
+
+    assert stage.run([shell("platform", STAYS)], meanwhile) is Exit.MET
+    assert stage.output().count("No se pueden anotar los sucesos") == 1
+
+
+def test_who_is_told_to_end_leaves_nothing_to_be_noted_and_the_broker_is_told_last(stage: Stage) -> None:
+    observer = Quiet()
+
+    async def meanwhile() -> None:
+        await until(lambda: "Todo listo." in stage.output())
+        interrupt()
+
+    stage.run([shell("broker", STAYS, BROKER), shell("platform", STAYS)], meanwhile, observer)
+    assert observer.ends == [("platform", None), ("broker", None)]
 
 
 def test_everything_ends_when_the_broker_cannot_start(stage: Stage) -> None:

@@ -2,6 +2,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import re
 from dataclasses import replace
 from functools import cache
@@ -18,6 +19,7 @@ from experimento.judgement.report import FORMATS, render
 from experimento.judgement.requirements import parse
 from experimento.judgement.summary import summarize
 from experimento.judgement.wording import count, duration
+from experimento.runs.events import Event, Kind
 from experimento.runs.run_folder import Run
 from tests.helpers_run import make_run, reconcile
 
@@ -39,7 +41,23 @@ def hostile_run() -> Run:
     rows = [record._replace(reason=HOSTILE) if record.reason else record for record in run.records]
     found = reconcile(dict(run.trails), lost=1)
     found["lost"]["samples"][0].update(detail=HOSTILE, witness=HOSTILE)
-    return Run(HOSTILE, rows, run.trails, found, {"warnings": [HOSTILE], "model": HOSTILE})
+    happened = [Event(Kind.NOTED, HOSTILE, run.records[9].intended, detail=HOSTILE)]
+    plan = {"warnings": [HOSTILE], "model": HOSTILE, "events_from": HOSTILE}
+    return Run(HOSTILE, rows, run.trails, found, plan, happened)
+
+
+def run_with_five_kills() -> Run:
+    """A worker is killed every 200 ms and is back after 50; the broker is away for 100 ms in the end."""
+    run = make_run(1000, fails=lambda number: 100 <= number < 150, events_from="supervisor")
+    start = run.records[0].intended
+    life = ((Kind.ENDED, 0, -9), (Kind.STARTED, 1_000, None), (Kind.READY, 50_000, None))
+    happened = [
+        Event(kind, "callcenter", start + 200_000 * kill + after, code)
+        for kill in range(1, 6)
+        for kind, after, code in life
+    ]
+    happened += [Event(Kind.LOST, "broker", start + 4_000_000), Event(Kind.BACK, "broker", start + 4_100_000)]
+    return replace(run, events=happened)
 
 
 RUNS = {
@@ -50,6 +68,7 @@ RUNS = {
     "unreconciled": Run("x", make_run(100).records),
     "empty": Run("x", []),
     "hostile": hostile_run(),
+    "killed": run_with_five_kills(),
 }
 
 
@@ -242,3 +261,90 @@ def test_what_was_not_answered_stands_beside_every_percentile(form: str) -> None
 )
 def test_figures_read_as_a_person_writes_them(shown: str, text: str) -> None:
     assert shown.replace("\u202f", " ") == text
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_every_kill_start_and_loss_of_the_broker_is_told_with_its_time(form: str) -> None:
+    told = unescape(re.sub("<time[^>]*>|</time>", "", render(summary_of("killed"), form)))
+    for sentence in (
+        r"«callcenter» terminó 5 veces \(señal SIGKILL\): (\d\d:\d\d:\d\d(, )?){5}",
+        r"«callcenter» arrancó 5 veces: (\d\d:\d\d:\d\d(, )?){5}",
+        r"[Ee]l broker dejó de contestar una vez: \d\d:\d\d:\d\d",
+        r"[Pp]eticiones no aceptadas \(rechazadas por el servicio 50\): \d\d:\d\d:\d\d durante 245",
+    ):
+        assert re.search(sentence, told.replace("&#58;", ":").replace("\\", "")), (sentence, told[-3_000:])
+
+
+def test_the_page_draws_each_of_them_on_its_time_axis() -> None:
+    page = render(summary_of("killed"), "html")
+    marks = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])[
+        "marks"
+    ]  # type: ignore[index]
+    assert marks["bad"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 4.0])
+    assert marks["good"] == pytest.approx([0.25, 0.45, 0.65, 0.85, 1.05, 4.1])
+    assert [pytest.approx(span) for span in marks["spans"]] == [[4.0, 4.1], [0.5, 0.745]]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("supervisor", "ninguno: ningún proceso terminó"),
+        ("monitor", "ninguno que el monitor anotara"),
+        (None, "de los procesos de la suite no se sabe nada"),
+    ],
+)
+def test_nothing_that_happened_and_nothing_that_is_known_are_not_the_same(source: str | None, sentence: str) -> None:
+    assert sentence in render(summary(make_run(100, events_from=source)), "text")
+
+
+def test_a_reason_is_one_line_with_its_count_and_the_rest_is_said() -> None:
+    run = make_run(1000, fails=lambda number: number < 412)
+    texts = [
+        f"503: hay {number} consultas" if number < 390 else f"motivo {chr(97 + number % 12)}" for number in range(412)
+    ]
+    rows = [
+        record._replace(reason=text, code=503 if number < 390 else None)
+        for number, (record, text) in enumerate(zip(run.records, texts, strict=False))
+    ]
+    told = render(summary(replace(run, records=[*rows, *run.records[412:]])), "text").splitlines()
+    at = told.index("Por qué no se aceptaron:")
+    assert told[at + 1] == "  390 × 503: hay … consultas"
+    assert told[at + 2].startswith("  2 × motivo")
+    assert told[at + 11] == "  y 4 más de otros 3 motivos"
+
+
+def test_a_report_says_what_the_run_was_made_with() -> None:
+    made_with = {
+        "of": "suite",
+        "machine": {"system": "Linux 6.1", "cpu": "EPYC", "cores": 2, "memory": 8 << 30},
+        "clock": {"source": "tsc", "call": "clock_gettime(CLOCK_REALTIME)", "resolution": 1e-09},
+        "versions": {"python": "3.11.7", "broker": "valkey 8.1.1"},
+        "commit": "61186f9" + "0" * 33,
+        "changes": "ab12cd34",
+        "settings": {"MONITOR_MAX_IN_FLIGHT": "60"},
+    }
+    load = {
+        "model": "closed",
+        "threads": 100,
+        "requests": 10,
+        "pause": 0.5,
+        "lockstep": False,
+        "seed": 0,
+        "timeout": 10.0,
+    }
+    found = summary(make_run(100, made_with=made_with, **load))
+    assert "Carga: modelo cerrado, 100 hilos, 10 peticiones cada uno, pausa de 0,5 s, sin ráfagas" in render(
+        found, "text"
+    )
+    for form in ("text", "html", "markdown"):
+        told = unescape(render(found, form)).replace("\\", "")
+        for what in ("Linux 6.1, EPYC, 2 núcleos, 8,0", "tsc", "61186f900000, con cambios", "valkey 8", "IN_FLIGHT"):
+            assert what in told, (form, what)
+
+
+def test_a_report_of_an_earlier_version_says_that_it_is_not_known_what_it_was_made_with() -> None:
+    assert "Máquina, código y ajustes: no se sabe" in render(summary(make_run(100)), "text")
+    other = {"of": "load", "machine": {"system": "Linux"}, "versions": {"python": "3.11.7"}}
+    told = render(summary(make_run(100, made_with=other)), "text")
+    assert "python 3.11.7 (son los de quien puso la carga" in told
+    assert "Ajustes cambiados: no se saben" in told

@@ -16,11 +16,12 @@ from experimento.judgement.measures import measure, share_of_time
 from experimento.judgement.requirements import DEFAULT, parse
 from experimento.judgement.summary import summarize
 from experimento.runs import records, run_folder
+from experimento.runs.events import Event, Kind
 from experimento.runs.latency import HOPS
 from experimento.runs.records import UnreadableRun
 from experimento.runs.run_folder import Run
 from experimento.runs.trails import Trail
-from tests.helpers_run import make_run, reconcile, write_run
+from tests.helpers_run import START, make_run, reconcile, write_run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary-1.json").read_text(encoding="utf-8"))
 
@@ -271,3 +272,41 @@ def test_an_early_verdict_that_the_whole_run_contradicts_is_refused() -> None:
     summary = judged(run, "service>=99%")
     assert summary["verdict"] == "inconclusive"
     assert "pero la ejecución entera la contradice" in summary["requirements"][0]["reason"]
+
+
+def test_latency_over_time_has_a_value_a_step_and_none_where_nobody_was_answered() -> None:
+    run = make_run(2000, fails=lambda number: 400 <= number < 600)
+    timeline = judged(run)["timeline"]
+    assert set(timeline["latency"]) == {"get", "end_to_end"}
+    for ranks in timeline["latency"].values():
+        assert set(ranks) == {"p50", "p99"}
+        for values in ranks.values():
+            assert len(values) == len(timeline["total"])
+            assert [value is None for value in values] == [good == 0 for good in timeline["good"]]
+
+
+def test_latency_over_time_is_that_of_the_requests_of_each_step() -> None:
+    run = make_run(400, gap=100_000)
+    timeline = judged(run)["timeline"]
+    slot = int(timeline["step"] * 1e6)
+    for place, value in enumerate(timeline["latency"]["get"]["p50"]):
+        within = [each for each in run.records if (each.intended - timeline["start"]) // slot == place]
+        latencies = sorted(each.latency or 0 for each in within)
+        assert value == latencies[(len(latencies) + 1) // 2 - 1]
+
+
+def test_what_happened_is_read_back_from_the_folder(tmp_path: Path) -> None:
+    happened = [Event(Kind.ENDED, "logs", START, -9)]
+    run = replace(make_run(100, events_from="supervisor"), events=happened)
+    found = judged(run_folder.read(write_run(run, tmp_path / "run")))
+    assert found["events"]["list"] == [{"kind": "ended", "name": "logs", "at": START, "code": -9, "detail": ""}]
+    assert found["events"]["source"] == "supervisor"
+
+
+def test_requests_that_were_not_accepted_are_stretches_of_time() -> None:
+    run = make_run(2000, fails=lambda number: number in (0, 100, 1000))
+    stretches = judged(run)["events"]["stretches"]
+    assert [(stretch["from"] - START, stretch["to"] - START, stretch["refused"]) for stretch in stretches] == [
+        (0, 500_000, 2),
+        (5_000_000, 5_000_000, 1),
+    ]

@@ -3,9 +3,10 @@ import json
 
 import pytest
 
+from comun.heartbeat import running
 from comun.ids import new_id
 from comun.messages import Check, Status, encode, requested
-from monitor.watching.worker_restarts import is_told, restarts, sent_at
+from monitor.watching.worker_restarts import Restart, is_told, restarts, sent_at
 
 NOW = 1_795_000_000.0
 
@@ -42,18 +43,55 @@ def test_a_restart_is_a_silent_worker_and_one_that_started_in_its_place(beats, e
     ]
 
 
+def test_an_end_that_the_supervisor_saw_is_a_restart_at_once_whoever_follows():
+    ended = {**beat("logs", -3, -3), "ended": NOW - 3, "how": "señal SIGKILL"}
+    [found] = restarts({"old": ended, "new": beat("logs", -2, 0)}, NOW)
+    assert found.event == {
+        "at": NOW - 3,
+        "kind": "restart",
+        "text": "El log manager se reinició (señal SIGKILL)",
+    }
+    assert found.gone == "old"
+
+
 @pytest.mark.parametrize(
-    ("at", "text", "told"),
+    ("at", "born", "role", "told"),
     [
-        (10.0, "La API del monitor se reinició", True),
-        (11.5, "La API del monitor se reinició", True),  # another process of it
-        (99.0, "La API del monitor se reinició", False),
-        (10.0, "El log manager se reinició", False),
+        (10.0, 0.0, "api", True),
+        (11.5, 0.0, "api", True),  # another process of it
+        (11.5, 10.0, "api", False),  # the very one that had taken the place of the first
+        (99.0, 0.0, "api", False),
+        (10.0, 0.0, "logs", False),
     ],
 )
-def test_processes_of_one_role_that_restart_together_are_told_once(at, text, told):
+def test_processes_of_one_role_that_restart_together_are_told_once(at, born, role, told):
     before = {"at": 10.0, "kind": "restart", "text": "La API del monitor se reinició"}
-    assert is_told({"at": at, "kind": "restart", "text": text}, [before]) is told
+    assert is_told(Restart(role, at, "gone", born), [before]) is told
+
+
+def test_five_kills_within_two_seconds_are_five_restarts():
+    events = []
+    for kill in range(5):
+        restart = Restart("logs", NOW + kill / 3, "gone", NOW + kill / 3, "señal SIGKILL")
+        for _ in range(2):  # the second time, its answer was lost
+            events += [] if is_told(restart, events) else [restart.event]
+    assert len(events) == 5
+
+
+@pytest.mark.parametrize(
+    ("beats", "expected"),
+    [
+        ([beat("logs", -99, 0), beat("logs", -99, -2)], 2),
+        ([beat("logs", -99, -4)], 1),  # nobody knows better yet
+        ([beat("logs", -99, -4), beat("logs", -2, 0)], 1),  # replaced
+        ([beat("logs", -99, -4), beat("logs", -2, 0, host="there")], 2),
+        ([beat("logs", -99, -4), beat("platform", -2, 0)], 2),
+        ([{**beat("logs", -1, -1), "ended": NOW - 1, "how": "señal SIGKILL"}], 0),
+        ([beat("logs", -99, -6)], 0),
+    ],
+)
+def test_a_process_that_ended_or_was_replaced_is_not_running(beats, expected):
+    assert len(running(beats, NOW)) == expected
 
 
 def message(*args: object) -> str:

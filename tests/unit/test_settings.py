@@ -207,3 +207,26 @@ def test_a_folder_is_no_secret_and_a_secret_is_given_in_one_way(tmp_path: Path) 
         Settings.load({"BROKER_URL_FILE": str(tmp_path)})
     with pytest.raises(ConfigurationError, match=r"^BROKER_URL y BROKER_URL_FILE: solo puede darse uno de los dos$"):
         Settings.load({"BROKER_URL": "redis://h:1/2", "BROKER_URL_FILE": "/x"})
+
+
+def test_what_is_shown_of_the_settings_is_what_was_changed_and_no_secret(tmp_path: Path) -> None:
+    environ = {
+        "BROKER_URL": "redis://user:topsecret@10.0.0.1:6379/2",
+        "MONITOR_TOKEN": "topsecret-topsecret",
+        "ALERT_WEBHOOK": "https://hooks.example.org/topsecret?key=topsecret",
+        "ALERT_COMMAND": "notify --key topsecret",
+        "MONITOR_TRACES_URL": "http://topsecret@traces.example.org:4318",
+        "MONITOR_MAX_IN_FLIGHT": "60",
+        "MONITOR_WORKERS": "2",  # its default
+        "LOGS_DIR": str(tmp_path),
+    }
+    assert Settings.load(environ).shown() == {
+        "BROKER_URL": "redis://***@10.0.0.1:6379/2",
+        "LOGS_DIR": str(tmp_path),
+        "MONITOR_MAX_IN_FLIGHT": "60",
+        "MONITOR_TOKEN": "***",
+        "MONITOR_TRACES_URL": "http://***@traces.example.org:4318",
+        "ALERT_WEBHOOK": "https://hooks.example.org/***",
+        "ALERT_COMMAND": "***",
+    }
+    assert Settings().shown() == Settings(logs_dir=Path.cwd()).shown() == {}

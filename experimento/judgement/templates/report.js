@@ -1,8 +1,8 @@
 "use strict";
-// Draws the two charts and shows times in the reader's own zone. Everything it needs is in the page.
+// Draws the charts and shows times in the reader's own zone. Everything it needs is in the page.
 
 (() => {
-  const { timeline, target } = JSON.parse(document.getElementById("data").textContent);
+  const { timeline, target, marks } = JSON.parse(document.getElementById("data").textContent);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const faint = (ink, share) => ink + Math.round(share * 255).toString(16).padStart(2, "0"); // every colour is #rrggbb
   const decimal = (number) => String(number).replace(".", ",");
@@ -42,6 +42,34 @@
     ctx.restore();
   }
 
+  // What happened to the suite, on each chart: stretches behind the figures, moments over them.
+  function drawSpans({ ctx, bbox, valToPos }) {
+    ctx.save();
+    ctx.fillStyle = faint(colour("bad"), 0.12);
+    for (const [first, last] of marks.spans) {
+      const from = Math.max(bbox.left, valToPos(first, "x", true));
+      const to = Math.min(bbox.left + bbox.width, valToPos(last, "x", true));
+      if (to >= from) ctx.fillRect(from, bbox.top, Math.max(to - from, 2 * devicePixelRatio), bbox.height);
+    }
+    ctx.restore();
+  }
+
+  function drawMarks({ ctx, bbox, valToPos }) {
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    for (const [moments, name] of [[marks.good, "good"], [marks.bad, "bad"]]) {
+      ctx.strokeStyle = colour(name);
+      for (const moment of moments) {
+        const x = Math.round(valToPos(moment, "x", true)) + 0.5; // the middle of a pixel: a sharp line
+        if (x >= bbox.left && x <= bbox.left + bbox.width) ctx.stroke(new Path2D(`M${x} ${bbox.top}v${bbox.height}`));
+      }
+    }
+    ctx.restore();
+  }
+
+  const marked = (...more) => ({ drawClear: [drawSpans], draw: [...more, drawMarks] });
+
   // The first intervals of a run are very wide; the axis shows the last three quarters of them whole.
   function floor() {
     const settled = timeline.low.slice(Math.floor(timeline.low.length / 4));
@@ -67,7 +95,7 @@
         { stroke: ink, width: 2.5, points: { show: ends.length < 2 } },
       ],
       bands: [{ series: [1, 2], fill: faint(ink, 0.16) }],
-      hooks: { draw: [drawTarget] },
+      hooks: marked(drawTarget),
     }, [ends, timeline.high, timeline.low, timeline.ratio], root);
   }
 
@@ -86,12 +114,43 @@
         { paths: bars, fill: colour("calm"), width: 0, points: { show: false } },
         { paths: bars, fill: colour("bad"), width: 0, points: { show: false } },
       ],
+      hooks: marked(),
     }, [starts, timeline.total, failed], root);
+  }
+
+  const time = (us) => (us < 1e3 ? `${decimal(us)}\u202fµs` : us < 1e6 ? `${decimal(+(us / 1e3).toPrecision(3))}\u202fms` : `${decimal(+(us / 1e6).toPrecision(3))}\u202fs`);
+
+  // On a logarithmic axis, since an outage takes a thousand times as long as an answer. A point stands at the middle
+  // of its step.
+  function drawLatency(root) {
+    const shown = Object.entries(timeline.latency).flatMap(([stage, ranks]) =>
+      Object.entries(ranks).map(([rank, values]) => ({ ink: colour(stage === "get" ? "hop4" : "accent"), rank, values })));
+    const known = shown.flatMap(({ values }) => values).filter((value) => value !== null && value > 0);
+    const low = Math.floor(Math.log10(Math.min(...known, 1e3)));
+    const high = Math.ceil(Math.log10(Math.max(...known, 1e3) + 1));
+    const decades = Array.from({ length: high - low + 1 }, (_, place) => 10 ** (low + place));
+    return new uPlot({
+      width: root.clientWidth,
+      height: root.clientHeight,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { x: span, y: { distr: 3, range: [10 ** low, 10 ** high] } },
+      axes: [elapsed(), axis({ size: 62, splits: () => decades, values: (_, ticks) => ticks.map(time) })],
+      series: [{}, ...shown.map(({ ink, rank }) => ({
+        stroke: ink,
+        width: rank === "p50" ? 2 : 1.5,
+        dash: rank === "p50" ? [] : [5, 4],
+        points: { show: ends.length < 2 },
+      }))],
+      hooks: marked(),
+    }, [starts.map((start) => start + timeline.step / 2), ...shown.map(({ values }) => values)], root);
   }
 
   function draw() {
     charts.splice(0).forEach((chart) => chart.destroy());
     if (!ends.length) return;
+    const latency = document.getElementById("latency");
+    if (latency) charts.push(drawLatency(latency));
     charts.push(drawAvailability(document.getElementById("availability")), drawRequests(document.getElementById("requests")));
   }
 
@@ -104,7 +163,7 @@
       element.dateTime = date.toISOString();
       element.textContent = "fine" in element.dataset
         ? `${fine.format(date)},${String(us % 1e6).padStart(6, "0")}`
-        : day.format(date);
+        : "clock" in element.dataset ? fine.format(date) : day.format(date);
     }
   }
 
