@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comun import heartbeat, store
 from comun.bus import Bus
+from comun.log_lines import speak
 from comun.messages import Role
 from comun.outbox import Outbox
 from comun.settings import Settings
@@ -30,6 +31,7 @@ from monitor.watching.watcher import Watcher
 from monitor.web import create_app
 
 settings = Settings.load_or_exit()
+speak(settings.log_format, Role.API.id)  # a worker's log is Celery's, which takes this one's place
 bus = Bus(settings, Role.MONITOR)
 outbox = Outbox(bus.store)
 figures = CounterStore(bus.store)

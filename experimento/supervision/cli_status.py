@@ -1,25 +1,22 @@
 """`python -m experimento status`: the processes of the suite that is up."""
 
 import time
-from collections.abc import Mapping
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from comun.errors import SuiteError
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.supervision.running import Process, Running, supervised
-
-STATES = {"starting": "arrancando", "ready": "listo", "stopped": "detenido", "given up": "abandonado"}
+from experimento.supervision.running import Running, supervised
+from experimento.supervision.table import processes_table
 
 
 @click.command()
 def command() -> Exit:
     """Muestra los procesos de la suite que está en marcha; termina con 69 si alguno está abandonado."""
     running = supervised_or_fail(Settings.load())
-    Console().print(table(running.processes, now=time.time()))
+    Console().print(processes_table(running.processes, now=time.time()))
     click.echo(f"Monitor: {running.url}/   Archivos: {running.logs_dir}")
     missing = any(process.state == "given up" for process in running.processes.values())
     return Exit.UNAVAILABLE if missing else Exit.MET
@@ -33,12 +30,3 @@ def supervised_or_fail(settings: Settings) -> Running:
             f"No hay ninguna suite en marcha con VAR_DIR={settings.var_dir}. Se arranca con: python -m experimento up"
         )
     return running
-
-
-def table(processes: Mapping[str, Process], now: float) -> Table:
-    result = Table("Proceso", "Estado", "PID", "Desde hace", "Reinicios")
-    for name, process in processes.items():
-        age = f"{max(0.0, now - process.since):.0f} s"
-        pid = "—" if process.pid is None else str(process.pid)
-        result.add_row(name, STATES[process.state], pid, age, str(process.restarts))
-    return result

@@ -17,23 +17,29 @@ from comun.errors import SuiteError
 from comun.ledger_format import ANSWERS, LOGS
 from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
+from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
-from experimento.supervision.console import Console
+from experimento.supervision.console import Console, shown_path
 from experimento.supervision.descriptors import sockets_allowed
 from experimento.supervision.plan import ChildSpec, plan
 from experimento.supervision.probes import Probes
 from experimento.supervision.running import Running, supervised, take_lock, url_of
 from experimento.supervision.supervisor import Supervisor
 
+LOG_DIRECTORY = "logs"  # of VAR_DIR: each process's lines
 LEFTOVERS = 15.0  # seconds that the processes of a killed supervisor have to end
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), help="Puerto de la API (MONITOR_PORT, 5000).")
 @click.option("--host", help="Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1).")
-def command(port: int | None, host: str | None) -> Exit:
-    """Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden."""
+@click.option("-v", "--verbose", is_flag=True, help="Mostrar todas las líneas de cada proceso.")
+def command(port: int | None, host: str | None, verbose: bool) -> Exit:
+    """Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden.
+
+    Las líneas de cada proceso quedan en VAR_DIR/logs; con --verbose se ven también aquí.
+    """
     settings = settled(Settings.load(), port, host)
     lock = claim(settings)
     check_port(settings)
@@ -43,7 +49,9 @@ def command(port: int | None, host: str | None) -> Exit:
         settings = replace(settings, broker_url=broker.url)
     probes = Probes(settings.broker_url, url_of(settings))
     specs = plan(settings, probes, sockets=sockets_allowed(), broker=broker)
-    return supervise(specs, settings, probes, lock=lock, welcome=lambda seconds: welcome(settings, seconds))
+    return supervise(
+        specs, settings, probes, lock=lock, welcome=lambda seconds: welcome(settings, seconds), verbose=verbose
+    )
 
 
 def settled(settings: Settings, port: int | None = None, host: str | None = None) -> Settings:
@@ -101,9 +109,26 @@ def check_port(settings: Settings) -> None:
 
 
 def supervise(
-    specs: Sequence[ChildSpec], settings: Settings, probes: Probes, *, lock: int, welcome: Callable[[float], str]
+    specs: Sequence[ChildSpec],
+    settings: Settings,
+    probes: Probes,
+    *,
+    lock: int,
+    welcome: Callable[[float], str],
+    verbose: bool,
 ) -> Exit:
-    console = Console(sys.stdout.fileno())
+    logs = settings.var_dir / LOG_DIRECTORY
+    console = Console(
+        sys.stdout.fileno(),
+        logs,
+        verbose=verbose,
+        as_json=settings.log_format == "json",
+        besides={
+            "Panel": f"{url_of(settings)}/",
+            "Registros": f"{shown_path(logs)}/",
+            "Detener": "Ctrl-C, en orden",
+        },
+    )
     console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
     supervisor = Supervisor(
         specs,
@@ -127,12 +152,13 @@ def welcome(settings: Settings, seconds: float) -> str:
     if url != url_of(Settings()):
         test += f" --url {url}/status"
     return (
-        f"Todo listo en {seconds:.1f} s. Ctrl-C detiene la suite en orden.\n"
+        f"Todo listo en {decimal(seconds, 1)} s. Ctrl-C detiene la suite en orden.\n"
         f"  Panel      {url}/\n"
         f"  Consulta   {url}/status\n"
         f"  Archivos   {logs / LOGS}\n"
         f"             {logs / ANSWERS}\n"
-        f"  Y ahora, en otra terminal:  {test}"
+        f"  Y ahora, en otra terminal:\n"
+        f"  {test}"
     )
 
 

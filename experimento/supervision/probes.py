@@ -12,7 +12,7 @@ import redis
 
 from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
-from comun.messages import QUEUES
+from comun.messages import QUEUES, Status
 from comun.outbox import Outbox
 
 
@@ -21,6 +21,8 @@ class Work(NamedTuple):
 
     waiting: dict[str, int]  # queue: messages in it
     done: dict[int, int]  # pid of a worker on this host: messages it has taken
+    in_flight: int | None = None  # checks that have not ended
+    ended: int | None = None  # checks that have, since the store exists
 
 
 class Probes:
@@ -66,8 +68,11 @@ class Probes:
             pipe = self._store.pipeline(transaction=False)
             for queue in QUEUES:
                 pipe.llen(queue)
-            lengths = [length or 0 for length in entries.answers(pipe)]
-            return Work(dict(zip(QUEUES, lengths, strict=True)), self._beats())
+            pipe.zcard(store.OUTBOX)
+            pipe.hmget(store.TOTALS, [status.name.lower() for status in Status])
+            *lengths, in_flight, totals = entries.answers(pipe)
+            waiting = {queue: length or 0 for queue, length in zip(QUEUES, lengths, strict=True)}
+            return Work(waiting, self._beats(), in_flight, sum(map(_count, totals or ())))
         return None
 
     def tell_missing(self, names: Sequence[str]) -> None:
@@ -78,3 +83,7 @@ class Probes:
     def _beats(self) -> dict[int, int]:
         beats = heartbeat.alive(self._store, time.time())
         return {beat["pid"]: beat["done"] for beat in beats if beat["host"] == socket.gethostname()}
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 20 else 0

@@ -118,7 +118,9 @@ class Supervisor:
         told: list[str] = []
         while not self._stop.is_set():
             await _wait(self._stop, WATCH)
-            self._restart_who_hangs(await self._ask(self._observer.work, None))
+            work = await self._ask(self._observer.work, None)
+            self._console.count(work)
+            self._restart_who_hangs(work)
             if (missing := self._missing()) or told:
                 told = missing
                 await self._ask(partial(self._observer.tell_missing, missing), None)
@@ -142,7 +144,7 @@ class Supervisor:
                 return
             past = past.after(ready=None if child.ready_at is None else time.monotonic() - child.ready_at, code=code)
             if past.given_up and not child.given_up:
-                self._console.say(_given_up(child.spec.name, past, code))
+                self._console.say(_given_up(child.spec.name, past, code, self._console.cause(child.spec.name)))
             child.given_up = past.given_up
             self._publish()
             if hopeless(Outlook(each.given_up, each.ever_ready) for each in group):
@@ -212,6 +214,7 @@ class Supervisor:
             return otherwise
 
     async def _end_in_order(self) -> None:
+        self._console.end_table()
         self._console.say("Deteniendo en orden: API, trabajadores, log manager, broker (otro Ctrl-C lo corta todo).")
         by_name = {child.spec.name: child for child in self._children}
         for group in ending_order({name: child.spec.stage for name, child in by_name.items()}):
@@ -250,6 +253,7 @@ class Supervisor:
             )
             for child in self._children
         }
+        self._console.show(processes)
         try:
             publish(self._var_dir, replace(self._board, processes=processes))
         except OSError as exc:  # a full disk is no reason to stop
@@ -276,12 +280,11 @@ class Supervisor:
             self._stop.set()
 
 
-def _given_up(name: str, past: Restarts, code: int) -> str:
+def _given_up(name: str, past: Restarts, code: int, cause: str) -> str:
     how = "sin llegar a estar listo" if past.reason is None else "por la misma causa"
     return (
         f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({describe(code)}); lo demás sigue.\n"
-        f"La causa está en sus líneas, más arriba, las que empiezan por «{name}». Se seguirá intentando, como mucho "
-        f"cada {LONGEST_REST:.0f} s."
+        f"Se seguirá intentando, como mucho cada {LONGEST_REST:.0f} s. {cause}"
     )
 
 

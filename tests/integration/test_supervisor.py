@@ -48,6 +48,7 @@ class Stage:
     def __init__(self, tmp_path: Path) -> None:
         self.var_dir = tmp_path
         self.seen: set[int] = set()
+        self.verbose = True
 
     def run(
         self,
@@ -63,7 +64,7 @@ class Stage:
         lock = take_lock(self.var_dir)
         assert lock is not None
         with (self.var_dir / "output.txt").open("wb") as output:
-            console = Console(output.fileno())
+            console = Console(output.fileno(), self.var_dir / "logs", verbose=self.verbose)
             supervisor = Supervisor(
                 specs,
                 console=console,
@@ -193,6 +194,19 @@ def test_a_process_in_a_crash_loop_is_given_up_loudly_and_the_others_go_on(stage
     assert stage.output().count("¡SE ABANDONA «platform»! Ha terminado 5 veces seguidas") == 1
     assert "Estaba sin platform" in stage.output()
     assert "logs       │ adiós" in stage.output()
+
+
+def test_why_a_process_is_given_up_is_told_where_its_lines_are_not_shown(stage: Stage) -> None:
+    stage.verbose = False
+
+    async def meanwhile() -> None:
+        await until(lambda: "¡SE ABANDONA «platform»!" in stage.output())
+        interrupt()
+
+    never_ready = ChildSpec("platform", ("/bin/sh", "-c", DIES), WORKERS, ready=lambda pid: False)
+    stage.run([shell("logs", STAYS, LOGS), never_ready], meanwhile)
+    assert f"(todas, en {stage.var_dir / 'logs' / 'platform.log'}):\nsuite      │   falta un módulo" in stage.output()
+    assert (stage.var_dir / "logs" / "platform.log").read_text().splitlines()[0] == "falta un módulo"
 
 
 def test_a_process_that_was_given_up_and_comes_back_is_a_process_like_any_other(stage: Stage) -> None:
