@@ -3,11 +3,12 @@
 import time
 
 import click
-from rich.console import Console
 
 from comun.errors import SuiteError
 from comun.settings import Settings
 from experimento.exits import Exit
+from experimento.screen import make_screen
+from experimento.supervision import storage
 from experimento.supervision.running import Running, supervised
 from experimento.supervision.table import processes_table
 
@@ -15,9 +16,11 @@ from experimento.supervision.table import processes_table
 @click.command()
 def command() -> Exit:
     """Muestra los procesos de la suite que está en marcha; termina con 69 si alguno está abandonado."""
-    running = supervised_or_fail(Settings.load())
-    Console().print(processes_table(running.processes, now=time.time()))
+    settings = Settings.load()
+    running = supervised_or_fail(settings)
+    make_screen().print(processes_table(running.processes, now=time.time()))
     click.echo(f"Monitor: {running.url}/   Archivos: {running.logs_dir}")
+    click.echo(storage.told(settings.var_dir, storage.size_of(settings.var_dir)))
     missing = any(process.state == "given up" for process in running.processes.values())
     return Exit.UNAVAILABLE if missing else Exit.MET
 

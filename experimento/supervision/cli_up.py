@@ -20,8 +20,10 @@ from comun.settings import ROOT, Settings, is_configured
 from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
-from experimento.supervision.console import Console, shown_path
+from experimento.supervision import storage
+from experimento.supervision.console import Console
 from experimento.supervision.descriptors import sockets_allowed
+from experimento.supervision.paths import shown_path
 from experimento.supervision.plan import ChildSpec, plan
 from experimento.supervision.probes import Probes
 from experimento.supervision.running import Running, supervised, take_lock, url_of
@@ -130,6 +132,8 @@ def supervise(
         },
     )
     console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
+    if (size := storage.size_of(settings.var_dir)) >= storage.LARGE:
+        console.say(storage.told(settings.var_dir, size))
     supervisor = Supervisor(
         specs,
         console=console,

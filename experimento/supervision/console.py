@@ -15,6 +15,7 @@ from comun.text import clean, clean_lines
 from experimento.supervision.lines import LONGEST_LINE, LONGEST_OBJECT, Lines, marked, object_line, objects
 from experimento.supervision.log_file import LogFile
 from experimento.supervision.outlet import Outlet
+from experimento.supervision.paths import shown_path
 from experimento.supervision.probes import Work
 from experimento.supervision.running import Process
 from experimento.supervision.table import Picture, frame
@@ -179,8 +180,3 @@ class Voice:
 
 def iso_now() -> str:
     return iso(time.time())
-
-
-def shown_path(path: Path) -> Path:
-    """Return a path as one types it from here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

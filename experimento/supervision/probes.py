@@ -29,6 +29,7 @@ class Probes:
     """Each method asks once and returns within about two seconds; "no answer" is an answer."""
 
     def __init__(self, broker_url: str, url: str) -> None:
+        self._broker_url = broker_url
         self._store = store.connect(broker_url)
         self._outbox = Outbox(self._store)
         self._address = urlsplit(url)
@@ -38,6 +39,15 @@ class Probes:
         with suppress(StoreUnavailable), store.translated():
             return bool(self._store.ping())
         return False
+
+    def trouble(self) -> str:
+        """Say which broker does not answer and why; empty if it does."""
+        try:
+            with store.translated():
+                self._store.ping()
+        except StoreUnavailable as exc:
+            return f"{store.masked(self._broker_url)}: {exc}"
+        return ""
 
     def worker_beats(self, pid: int) -> bool:
         """Tell whether the worker with this pid has said that it consumes."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from comun.reasons import reason
+from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision.child import Child
 from experimento.supervision.console import Console
@@ -44,6 +45,7 @@ class Observer(Protocol):
     def in_flight(self) -> int | None: ...
     def work(self) -> Work | None: ...
     def tell_missing(self, names: Sequence[str]) -> None: ...
+    def trouble(self) -> str: ...
 
 
 class Supervisor:
@@ -126,13 +128,20 @@ class Supervisor:
                 await self._ask(partial(self._observer.tell_missing, missing), None)
 
     async def _all_ready(self, group: Sequence[Child]) -> None:
-        said = time.monotonic()
+        said, told = time.monotonic(), ""
         while not all(child.ready.is_set() for child in group):
             missing = [child.spec.name for child in group if not child.ready.is_set() and not child.given_up]
             if missing and time.monotonic() - said > PATIENCE:
-                said = time.monotonic()
-                self._console.say(f"Aún no están listos: {', '.join(missing)}. Se sigue esperando.")
+                why = await self._ask(self._observer.trouble, "")
+                said, told = time.monotonic(), self._tell_who_is_awaited(missing, why, told)
             await asyncio.sleep(LOOK)
+
+    def _tell_who_is_awaited(self, missing: Sequence[str], why: str, told: str) -> str:
+        """Say who is not ready yet, and why if that is the broker, unless that was said last; return what is said."""
+        text = f"Aún no están listos: {', '.join(missing)}. Se sigue esperando{f': {why}' if why else ''}."
+        if text != told:
+            self._console.say(text)
+        return text
 
     async def _keep(self, child: Child, group: Sequence[Child]) -> None:
         """Run one process again and again until it is told to stop."""
@@ -152,7 +161,7 @@ class Supervisor:
                 self._hopeless = True
                 self._stop.set()
                 return
-            soon = f" en {past.pause:.1f} s" if past.pause else ""
+            soon = f" en {decimal(past.pause, 1)} s" if past.pause else ""
             self._console.say(f"«{child.spec.name}» ha terminado ({describe(code)}). Se reinicia{soon}.")
             await _wait(child.stopping, past.pause)
 

@@ -13,14 +13,15 @@ from rich.console import Console
 from comun.errors import StoreUnavailable
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.judgement import report
 from experimento.judgement.judge_folder import judge
+from experimento.judgement.report_text import render_text
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.reconciliation import verify
 from experimento.runs import records, run_folder, trails
 from experimento.runs.records import Outcome
 from experimento.runs.trails import LedgerUnreadable
+from experimento.screen import painter
 from experimento.supervision.running import Running
 from experimento.workload import settle, target
 from experimento.workload.attack import Attack, Show, attack, warnings
@@ -148,7 +149,7 @@ def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show
     except KeyboardInterrupt:
         click.echo(f"Abandonado. Lo que se hizo se puede juzgar con: python -m experimento report {folder}", err=True)
         raise
-    click.echo(report.render(done.summary, "text"))
+    click.echo(render_text(done.summary, painter()))
     click.echo(f"Informe: {folder / 'report.html'}")
     return done
 

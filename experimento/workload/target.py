@@ -54,7 +54,8 @@ def locate(url: str, settings: Settings) -> Running:
         raise Elsewhere(f"no hay libro de registro en {suite.logs_dir} (LOGS_DIR)")
     if suite.pid is None:
         try:
-            Outbox(store.connect(suite.broker_url)).size()
+            with running.explained(suite, settings):
+                Outbox(store.connect(suite.broker_url)).size()
         except StoreUnavailable as exc:
             raise Elsewhere(str(exc)) from exc
     return suite

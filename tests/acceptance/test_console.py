@@ -3,12 +3,14 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import struct
 import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import requests
@@ -123,3 +125,37 @@ def test_with_log_format_json_every_line_is_an_object_and_the_two_files_are_what
         "No disponible :(",
     }
     assert suite.lines("logs.txt") == 15
+
+
+def test_a_broker_that_nobody_serves_is_named_without_its_password(launch_suite: Callable[..., Suite]) -> None:
+    suite = launch_suite(BROKER_URL="redis://:secreto@127.0.0.1:1/0")
+    said = "redis://***@127.0.0.1:1/0: el broker no responde: nadie escucha en esa dirección."
+    wait_until(lambda: said in suite.output(), timeout=30)
+    assert "secreto" not in suite.output()
+
+
+@pytest.mark.parametrize("words", [("verify",), ("dead-letters",)])
+def test_after_a_stop_the_commands_say_that_no_suite_is_up(suite: Suite, words: tuple[str, ...]) -> None:
+    ask(suite, 1)
+    assert suite.interrupt() == Exit.MET
+    refused = suite.run(*words, BROKER_URL="redis://127.0.0.1:1/0")  # as the default, where nobody listens
+    assert refused.returncode == Exit.UNAVAILABLE
+    assert refused.stderr.startswith(f"No hay ninguna suite en marcha con VAR_DIR={suite.var_dir}, y en ")
+    assert refused.stderr.endswith("Se arranca con: python -m experimento up\n")
+
+
+def test_status_says_how_much_room_the_suite_takes_and_since_when_in_words(suite: Suite) -> None:
+    shown = suite.run("status").stdout
+    assert f"{suite.var_dir} ocupa " in shown
+    assert " MB." in shown
+    assert re.search(r"\blisto +│ +\d+ +│ \d+ s ", shown)
+
+
+def test_up_says_what_can_be_done_where_much_room_is_taken(launch_suite: Callable[..., Suite], tmp_path: Path) -> None:
+    var = tmp_path / "var"
+    var.mkdir(mode=0o700)
+    with (var / "old").open("wb") as file:
+        file.truncate(40_000_000)
+    suite = launch_suite(VAR_DIR=str(var)).wait_ready()
+    assert f"{var} ocupa 40,0 MB. " in suite.output()
+    assert "LEDGER_KEPT" in suite.output()

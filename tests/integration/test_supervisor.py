@@ -37,6 +37,9 @@ class Quiet:
     def tell_missing(self, names: Sequence[str]) -> None:
         self.missing = names
 
+    def trouble(self) -> str:
+        return ""
+
 
 def shell(name: str, script: str, stage: int = WORKERS, *, queue: str | None = None) -> ChildSpec:
     return ChildSpec(name, ("/bin/sh", "-c", script), stage, ready=lambda pid: True, queue=queue)
@@ -267,6 +270,30 @@ def test_what_the_observer_chokes_on_ends_nothing(stage: Stage, monkeypatch: pyt
 
     assert stage.run([shell("platform", STAYS)], meanwhile, Choking()) is Exit.MET
     assert stage.output().count("No se entiende") == 1
+
+
+def test_who_waits_for_a_broker_that_does_not_answer_says_so_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+
+    class Told(Quiet):
+        asked = 0
+
+        def trouble(self) -> str:
+            self.asked += 1
+            return "redis://***@broker:6379/0: el broker no responde"
+
+    observer = Told()
+
+    async def meanwhile() -> None:
+        await until(lambda: observer.asked > 3)
+        interrupt()
+
+    never_ready = ChildSpec("platform", ("/bin/sh", "-c", STAYS), WORKERS, ready=lambda pid: False)
+    stage.run([never_ready], meanwhile, observer)
+    said = "Aún no están listos: platform. Se sigue esperando: redis://***@broker:6379/0: el broker no responde."
+    assert stage.output().count(said) == 1
 
 
 def test_a_second_ctrl_c_kills_what_does_not_end(stage: Stage) -> None:
