@@ -1,12 +1,14 @@
 """The one Celery application: its options, what its consumer does with a message, and where a broken one goes."""
 
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from celery import Celery, Task, signals
+from celery.utils.nodenames import NODENAME_DEFAULT, default_nodename, nodename, nodesplit
 from celery.worker.consumer import Consumer
 from celery.worker.control import Panel
 from celery.worker.request import Request
@@ -159,6 +161,15 @@ class SuiteCelery(Celery):
             _have_workers_log(JsonLines(name))
         self._settings = settings
         self.store = store.connect(settings.broker_url)
+
+    def Worker(self, *, hostname: str | None = None, **options: Any) -> Any:
+        """Make a worker as Celery does, but called by its role and process unless it is given a name.
+
+        Celery calls all of them by the machine alone, and warns of each whenever it asks who is there.
+        """
+        name, host = nodesplit(default_nodename(hostname))
+        name = f"{self.main}-{os.getpid()}" if name == NODENAME_DEFAULT else name
+        return self.subclass_with_self("celery.apps.worker:Worker")(hostname=nodename(name, host), **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be made anew in a process that a pool spawns."""

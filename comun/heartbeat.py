@@ -18,17 +18,20 @@ TOLD = 10  # seconds for which it is believed who was given up on: a killed supe
 FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
 
-def heart(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
+def heart(
+    client: redis.Redis, role: str, done: Callable[[], int], port: Callable[[], int | None] = lambda: None
+) -> Loop:
     """Return what beats, once started, for as long as the process lives; `done` counts the messages taken so far.
 
-    A beat also names the loops of its process that keep failing, and counts what the broker refused it.
+    `port` is the one that it listens on, None if it does on none. A beat also names the loops of its process that
+    keep failing, and counts what the broker refused it.
     """
     host, born = socket.gethostname(), dict[int, float]()
 
     def tell() -> None:
         now, pid = time.time(), os.getpid()  # of the process that was forked, not of the one that made it
         beat = {"role": role, "pid": pid, "host": host, "started": born.setdefault(pid, now), "beat": now}
-        beat.update(done=done(), failing=troubles(), refused=dict(store.refusals))
+        beat.update(done=done(), port=port(), failing=troubles(), refused=dict(store.refusals))
         entries.put_right(client)
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{host}:{pid}", json.dumps(beat))
@@ -41,12 +44,29 @@ def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
     return heart(client, role, done).start()
 
 
+def of_server(client: redis.Redis, role: str) -> Callable[[Mapping[str, Any]], object]:
+    """Return what a server calls with each request (its WSGI environment): the first one starts the heartbeat.
+
+    Only then a server has forked, and only a request says which port it listens on.
+    """
+    port: int | None = None
+    loop = heart(client, role, lambda: 0, lambda: port)
+
+    def beat(environ: Mapping[str, Any]) -> None:
+        nonlocal port
+        if port is None:
+            port = _port(environ.get("SERVER_PORT"))
+        loop.start()
+
+    return beat
+
+
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     """Return the last beat of every worker heard of within FRESH seconds, and drop the forgotten ones.
 
-    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `failing` (loops in
-    trouble and their error) and `refused` (commands that the broker refused it, by the error's code). Raises
-    StoreUnavailable.
+    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `port` (None: it listens
+    on none), `failing` (loops in trouble and their error) and `refused` (commands that the broker refused it, by the
+    error's code). Raises StoreUnavailable.
     """
     beats = known(client)
     if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
@@ -74,6 +94,7 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
         entries.moment(beat[time_])
     for word in ("role", "host"):
         beat[word] = entries.text(beat[word])
+    beat["port"] = _port(beat.get("port"))
     failing = beat.setdefault("failing", {})
     if type(beat["pid"]) is not int or not isinstance(failing, dict):
         raise ValueError("not a heartbeat")
@@ -83,6 +104,12 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
     beat["refused"] = {entries.text(code): count for code, count in refused.items()}
     beat["failing"] = {entries.text(loop): entries.text(error) for loop, error in failing.items()}
     return name, beat
+
+
+def _port(found: object) -> int | None:
+    """Return a port number as somebody else wrote it; None if it is none."""
+    text = str(found) if type(found) in (int, str) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) < 65_536 else None
 
 
 def tell_given_up(client: redis.Redis, names: Sequence[str]) -> None:

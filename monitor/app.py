@@ -75,5 +75,5 @@ app.wsgi_app = door(  # type: ignore[method-assign, assignment]
         hosts=(settings.monitor_host, *settings.monitor_hosts.split(",")),
     ),
     accept=intake.accept,
-    beat=heartbeat.heart(bus.store, Role.API.id, lambda: 0).start,
+    beat=heartbeat.of_server(bus.store, Role.API.id),
 )

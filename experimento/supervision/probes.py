@@ -96,4 +96,4 @@ class Probes:
 
 
 def _count(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 20 else 0
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 20 else 0

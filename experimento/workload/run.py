@@ -121,7 +121,7 @@ def conclude(
         suite = target.locate(plan["url"], settings)
         ids = [record.id for record in made if record.outcome is Outcome.ACCEPTED and record.id]
         plan["interrupted"] |= settle.wait(suite, ids, longest=longest, console=console)
-        _reconcile(folder, suite, ids)
+        _reconcile(folder, suite, plan["url"], ids)
         plan["receptor_availability"] = target.receptor_setting(plan["url"], target.token_for(plan["url"], settings))
     except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
         plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
@@ -129,12 +129,12 @@ def conclude(
     return judge(folder, requirements)
 
 
-def _reconcile(folder: Path, suite: Running, ids: Sequence[str]) -> None:
+def _reconcile(folder: Path, suite: Running, url: str, ids: Sequence[str]) -> None:
     """Join the run's checks with every other witness and keep what they say.
 
     Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done.
     """
-    target.check_known(suite, ids)
+    target.check_known(suite, url, ids)
     found = _with_repeated(verify.reconcile_run(suite, ids), ids)
     trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
     records.write_document(folder / run_folder.RECONCILIATION, found)
