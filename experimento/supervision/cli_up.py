@@ -125,11 +125,7 @@ def supervise(
         logs,
         verbose=verbose,
         as_json=settings.log_format == "json",
-        besides={
-            "Panel": f"{url_of(settings)}/",
-            "Registros": f"{shown_path(logs)}/",
-            "Detener": "Ctrl-C, en orden",
-        },
+        besides=lambda: _besides(settings, logs),
     )
     console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
     if (size := storage.size_of(settings.var_dir)) >= storage.LARGE:
@@ -148,6 +144,18 @@ def supervise(
         return asyncio.run(supervisor.run())
     finally:
         console.flush()
+
+
+def _besides(settings: Settings, logs: Path) -> dict[str, str]:
+    """Say what stands below the table: where things are, and how to end."""
+    size = storage.size_of(settings.var_dir)
+    large = " (mucho: véase experimento status)" if size >= storage.LARGE else ""
+    return {
+        "Panel": f"{url_of(settings)}/",
+        "Registros": f"{shown_path(logs)}/",
+        "Datos": f"{storage.megabytes(size)}{large} en {shown_path(settings.var_dir)}/",
+        "Detener": "Ctrl-C, en orden",
+    }
 
 
 def welcome(settings: Settings, seconds: float) -> str:

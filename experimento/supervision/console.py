@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,9 +42,9 @@ class Console:
         *,
         verbose: bool = False,
         as_json: bool = False,
-        besides: Mapping[str, str] | None = None,
+        besides: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`as_json` makes every line a JSON object; `besides` is what stands below the table, by its name."""
+        """`as_json` makes every line a JSON object; `besides` says what stands below the table, by its name."""
         seen = rich.console.Console(force_terminal=True)
         terminal = os.isatty(descriptor) and not as_json and not seen.is_dumb_terminal
         self.verbose = verbose
@@ -52,7 +52,8 @@ class Console:
         self._coloured = terminal and not seen.no_color
         self._as_json = as_json
         self._directory = directory
-        self._picture = Picture(besides=besides or {})
+        self._picture = Picture()
+        self._besides = besides
         self._lives = terminal and not verbose
         self._terminal = Terminal(descriptor, self._draw if self._lives else None)
         self._outlet = Outlet("console", self._take, self._terminal.pause)
@@ -94,9 +95,14 @@ class Console:
         self._counted = None if ended is None else (now, ended)
         self._picture = replace(self._picture, rate=rate, in_flight=work.in_flight if work else None)
 
+    def resume(self) -> None:
+        """Draw the table where the cursor is now: the terminal was another program's meanwhile."""
+        self._terminal.forget()
+        self._outlet.wake()
+
     def end_table(self) -> None:
         """Leave the table as it is now; what is said from now on stands below it."""
-        self._terminal.end_table(partial(frame, self._picture, time.time()))
+        self._terminal.end_table(partial(self._draw, picture=self._picture, now=time.time()))
         self._outlet.wake()
 
     def flush(self, seconds: float = 1.0) -> None:
@@ -119,8 +125,9 @@ class Console:
             lines += self._own(f"Nadie leía: se han descartado {dropped} líneas.")
         self._terminal.take(lines)
 
-    def _draw(self, columns: int, rows: int) -> list[bytes]:
-        return frame(self._picture, time.time(), columns, rows)
+    def _draw(self, columns: int, rows: int, picture: Picture | None = None, now: float | None = None) -> list[bytes]:
+        shown = replace(picture or self._picture, besides=self._besides())
+        return frame(shown, now or time.time(), columns, rows)
 
     def _own(self, text: str) -> bytes:
         if self._as_json:

@@ -273,6 +273,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 loop.add_signal_handler(number, self._interrupted)
+        loop.add_signal_handler(signal.SIGCONT, self._console.resume)
 
     def _interrupted(self) -> None:
         (self._kill if self._stop.is_set() else self._stop).set()

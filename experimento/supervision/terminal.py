@@ -27,6 +27,7 @@ class Terminal:
         self._last: Draw | None = None
         self._drawn: list[bytes] = []  # the table as it stands there, above the cursor
         self._size = (0, 0)
+        self._elsewhere = False  # the cursor is no longer below the table
         self._said: deque[bytes] = deque(maxlen=REMEMBERED)
 
     def pause(self) -> float | None:
@@ -37,11 +38,17 @@ class Terminal:
         """Have the table drawn once more, to stay; what is said from now on stands below it."""
         self._last = last
 
+    def forget(self) -> None:
+        """Have the next table stand where the cursor is: others have written since (Ctrl-Z and `fg`)."""
+        self._elsewhere = True
+
     def take(self, lines: bytes) -> None:
         """Say some whole lines, perhaps none, and draw the table anew."""
         if self._draw is None:
             self._write(lines)
             return
+        if self._elsewhere:
+            self._elsewhere, self._drawn = False, []
         size = self._columns_and_rows()
         same = size == self._size or not self._drawn
         # How a terminal has wrapped a table that became too wide nobody can tell: all is drawn anew then.

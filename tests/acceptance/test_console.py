@@ -67,6 +67,7 @@ def test_a_terminal_shows_the_processes_what_happens_and_how_much_flows(
     names = ("broker", *WORKERS, "api")
     wait_until(lambda: all(" listo " in terminal.row(name) for name in names), timeout=40)
     assert terminal.row("Panel").split() == ["Panel", f"{suite.url}/"]
+    assert " MB en " in terminal.row("Datos")
     assert terminal.row("Detener")
 
     for _ in range(200):

@@ -193,7 +193,7 @@ def test_with_verbose_each_process_has_its_colour_on_a_terminal(window: Window, 
 
 
 def test_a_terminal_shows_a_table_and_no_line_of_a_process(window: Window, tmp_path: Path) -> None:
-    console = window.console(tmp_path, besides={"Panel": "http://127.0.0.1:5000/"})
+    console = window.console(tmp_path, besides=lambda: {"Panel": "http://127.0.0.1:5000/"})
     console.show({"logs": process(), "api": process("given up", restarts=7)})
     console.voice("logs").feed(b"hola\n")
     console.count(Work({}, {}, in_flight=45, ended=1))
@@ -225,7 +225,7 @@ def test_the_table_stands_once_however_often_it_is_drawn_and_what_is_said_stays_
 @pytest.mark.parametrize("rows", [24, 6, 2])
 def test_a_table_is_never_larger_than_its_terminal(columns: int, rows: int, tmp_path: Path) -> None:
     window = Window(columns, rows)
-    console = window.console(tmp_path, besides={"Panel": f"http://127.0.0.1:5000/{'x' * columns}"})
+    console = window.console(tmp_path, besides=lambda: {"Panel": f"http://127.0.0.1:5000/{'x' * columns}"})
     for restarts in range(5):
         console.show({name: process("given up", restarts) for name in ("callcenter", "monitor", "platform")})
         console.flush()
@@ -252,7 +252,7 @@ def test_a_terminal_that_gets_another_size_shows_the_table_once_with_what_was_sa
     columns: int, rows: int, tmp_path: Path
 ) -> None:
     window = Window(80, 24)
-    console = window.console(tmp_path, besides={"Panel": "http://127.0.0.1:5000/"})
+    console = window.console(tmp_path, besides=lambda: {"Panel": "http://127.0.0.1:5000/"})
     console.show({"logs": process(), "api": process()})
     console.say("Todo listo.")
     wait_until(lambda: window.shows("Panel"), 5)
@@ -261,6 +261,19 @@ def test_a_terminal_that_gets_another_size_shows_the_table_once_with_what_was_sa
     assert sum("Proceso" in line for line in window.seen) == 1
     assert len(window.seen) < rows
     window.close()
+
+
+def test_what_others_wrote_while_the_program_was_stopped_stays(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experimento.supervision.terminal.REDRAW", 60)  # a stopped program draws nothing
+    console = window.console(tmp_path)
+    console.show({"logs": process()})
+    wait_until(lambda: window.shows("Consultas"), 5)
+    os.write(window.descriptor, b"[1]+  Stopped\n$ fg\n")
+    console.resume()
+    wait_until(lambda: sum("Consultas" in line for line in window.seen) == 2, 5)
+    assert window.shows("[1]+  Stopped")
 
 
 def test_the_table_stays_as_it_was_at_the_end_and_the_last_words_stand_below_it(window: Window, tmp_path: Path) -> None:
