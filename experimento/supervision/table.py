@@ -63,7 +63,7 @@ def frame(picture: Picture, now: float, columns: int, rows: int) -> list[bytes]:
     for name, text in {"Consultas": _flow(picture), **picture.besides}.items():
         below.add_row(Text(name, "bold"), Text(text, no_wrap=True, overflow="ellipsis"))
     with console.capture() as drawn:
-        console.print(Group(_living_table(picture.processes, now, columns), "", below))
+        console.print(Group("", _living_table(picture.processes, now, columns), "", below))
     return [f"{line.rstrip()}\n".encode() for line in drawn.get().rstrip("\n").split("\n")[:rows]]
 
 

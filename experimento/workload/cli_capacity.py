@@ -25,6 +25,7 @@ from experimento.workload.run import Order, Run
 
 _RESERVE = 3  # times the requests that would prove a share if none failed: a few failures must not hide the capacity
 _LEAST = 100  # requests of a probe
+_AFTERWARDS = 2.0  # seconds in which a probe's last answers come and it is reconciled and judged
 _ANSWER = 0.01  # seconds an answer takes at least, so that no pause at all does not mean no requests at all
 
 
@@ -109,8 +110,9 @@ def command(
 
 
 def _seconds(model: Closed | Open) -> float:
-    """Return how long a load lasts if each answer comes at once."""
-    return model.duration if isinstance(model, Open) else model.requests * (model.pause + _ANSWER)
+    """Return how long a probe lasts if each answer comes at once."""
+    load = model.duration if isinstance(model, Open) else model.requests * (model.pause + _ANSWER)
+    return load + _AFTERWARDS
 
 
 def _forecast(each: float, probes: int, start: str) -> str:
