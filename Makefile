@@ -52,15 +52,20 @@ clean: ## Borra venv/ y lo que dejan las herramientas; los datos (var/, runs/, l
 
 # The stamps say which requirements venv/ has; pip runs again only when a file has changed.
 venv/.requirements: requirements.txt | venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "Instalando requirements.txt en venv/ con pip; la primera vez tarda cerca de un minuto…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 venv/.requirements-dev: requirements-dev.txt venv/.requirements
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Instalando requirements-dev.txt en venv/ con pip…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Hace falta Python 3.11 o posterior y $(PYTHON) no lo es. Con otro: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found=$$($(PYTHON) -c 'import platform; print("es la", platform.python_version())' 2>/dev/null); \
+		echo "Hace falta Python 3.11 o posterior, y $(PYTHON) $${found:-no está}. Con otro:" \
+			"make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Creando venv/…"
 	@$(PYTHON) -m venv --clear venv || { rm -rf venv; \
 		echo "No se pudo crear venv/. En Debian y Ubuntu falta el paquete: apt install python3-venv" >&2; exit 1; }

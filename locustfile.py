@@ -30,9 +30,10 @@ from comun.clock import Clock
 from comun.errors import AccessDenied
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.judgement import report
+from experimento.judgement.report_text import render_text
 from experimento.runs import records
 from experimento.runs.records import RUNS, Outcome, Record
+from experimento.screen import painter
 from experimento.supervision.descriptors import sockets_allowed
 from experimento.workload import target
 from experimento.workload.client import read_answer, status_url
@@ -173,7 +174,7 @@ def stop(environment: Environment, **_: Any) -> None:
         click.echo(str(exc), err=True)
         environment.process_exit_code = int(Exit.DENIED)
         return
-    click.echo(report.render(summary, "text"))
+    click.echo(render_text(summary, painter()))
     click.echo(f"Informe: {folder / 'report.html'}")
     environment.process_exit_code = int(Exit(summary["exit"]))
 

@@ -85,7 +85,7 @@ def suite(folder: Path, **variables: str) -> Iterator[Suite]:
     """Bring the suite up with these variables, wait until it is ready, and end it in order afterwards."""
     port, logs = free_port(), folder / "logs"
     env = {**os.environ, "VAR_DIR": str(folder / "var"), "LOGS_DIR": str(logs), "COLUMNS": "112", **variables}
-    terminal = Terminal([sys.executable, "-m", "experimento", "up", "--port", str(port)], env, ROOT)
+    terminal = Terminal([sys.executable, "-m", "experimento", "up", "--verbose", "--port", str(port)], env, ROOT)
     try:
         until("the suite to be ready", lambda: "Todo listo" in terminal.output)
         yield Suite(terminal, f"http://127.0.0.1:{port}", logs, env)

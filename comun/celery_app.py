@@ -1,12 +1,14 @@
 """The one Celery application: its options, what its consumer does with a message, and where a broken one goes."""
 
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from celery import Celery, Task
+from celery import Celery, Task, signals
+from celery.utils.nodenames import NODENAME_DEFAULT, default_nodename, nodename, nodesplit
 from celery.worker.consumer import Consumer
 from celery.worker.control import Panel
 from celery.worker.request import Request
@@ -16,7 +18,7 @@ from comun import entries, store, transport
 from comun.dead_letters import DeadLetters
 from comun.envelope import REFUSED
 from comun.errors import MalformedMessage
-from comun.log_lines import keep_clean
+from comun.log_lines import JsonLines, keep_clean
 from comun.messages import QUEUES
 from comun.remote import PING
 from comun.retry import insist
@@ -155,8 +157,19 @@ class SuiteCelery(Celery):
             # kombu takes TLS from the name of its own transport only: ours would send the password in the clear. What
             # the address says (`?ssl_ca_certs=…`) goes before this.
             self.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        if settings.log_format == "json":
+            _have_workers_log(JsonLines(name))
         self._settings = settings
         self.store = store.connect(settings.broker_url)
+
+    def Worker(self, *, hostname: str | None = None, **options: Any) -> Any:
+        """Make a worker as Celery does, but called by its role and process unless it is given a name.
+
+        Celery calls all of them by the machine alone, and warns of each whenever it asks who is there.
+        """
+        name, host = nodesplit(default_nodename(hostname))
+        name = f"{self.main}-{os.getpid()}" if name == NODENAME_DEFAULT else name
+        return self.subclass_with_self("celery.apps.worker:Worker")(hostname=nodename(name, host), **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be made anew in a process that a pool spawns."""
@@ -167,3 +180,14 @@ class SuiteCelery(Celery):
         letter["reason"] = f"{type(exc).__name__}: {exc}"
         log.warning("dead_letter queue=%(queue)s task=%(task)s reason=%(reason)s", letter)
         insist(lambda: DeadLetters(self.store).bury(**letter))
+
+
+def _have_workers_log(formatter: logging.Formatter) -> None:
+    """Give the loggers that Celery sets up when a worker starts another format."""
+
+    def change(logger: logging.Logger, **_: Any) -> None:
+        for handler in logger.handlers:
+            handler.setFormatter(formatter)
+
+    for ready in (signals.after_setup_logger, signals.after_setup_task_logger):
+        ready.connect(change, weak=False)

@@ -17,3 +17,14 @@ def seconds_of(text: str) -> float | None:
     if found is None or (unit := found[2] or "s") not in UNITS:
         return None
     return float(found[1].replace(",", ".")) * UNITS[unit] / 1e6
+
+
+def spoken(seconds: float) -> str:
+    """Write a time in its two largest units, whole ones: `43 s`, `6 min 43 s`, `2 h 5 min`, `3 d 4 h`."""
+    left = max(0, int(seconds))
+    parts: list[tuple[int, str]] = []
+    for unit in ("d", "h", "min", "s"):
+        count, left = divmod(left, UNITS[unit] // 1_000_000)
+        if count or parts:
+            parts.append((count, unit))
+    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"

@@ -22,11 +22,14 @@ TOLD = 10  # seconds for which it is believed who was given up on: a killed supe
 FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
 
-def heart(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
+def heart(
+    client: redis.Redis, role: str, done: Callable[[], int], port: Callable[[], int | None] = lambda: None
+) -> Loop:
     """Return what beats, once started, for as long as the process lives; `done` counts the messages taken so far.
 
-    A beat also names the loops of its process that keep failing, and counts what the broker refused it. A process that
-    ends in order takes its beat back: who starts after it is no restart.
+    `port` is the one that it listens on, None if it does on none. A beat also names the loops of its process that
+    keep failing, and counts what the broker refused it. A process that ends in order takes its beat back: who starts
+    after it is no restart.
     """
     host, born = socket.gethostname(), dict[int, float]()
 
@@ -35,7 +38,7 @@ def heart(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
         if pid not in born:
             atexit.register(take_back, pid)
         beat = {"role": role, "pid": pid, "host": host, "started": born.setdefault(pid, now), "beat": now}
-        beat.update(done=done(), failing=troubles(), refused=dict(store.refusals))
+        beat.update(done=done(), port=port(), failing=troubles(), refused=dict(store.refusals))
         entries.put_right(client)
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{host}:{pid}", json.dumps(beat))
@@ -55,12 +58,29 @@ def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
     return heart(client, role, done).start()
 
 
+def of_server(client: redis.Redis, role: str) -> Callable[[Mapping[str, Any]], object]:
+    """Return what a server calls with each request (its WSGI environment): the first one starts the heartbeat.
+
+    Only then a server has forked, and only a request says which port it listens on.
+    """
+    port: int | None = None
+    loop = heart(client, role, lambda: 0, lambda: port)
+
+    def beat(environ: Mapping[str, Any]) -> None:
+        nonlocal port
+        if port is None:
+            port = _port(environ.get("SERVER_PORT"))
+        loop.start()
+
+    return beat
+
+
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     """Return the last beat of every worker that is there, and drop the forgotten ones.
 
-    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `failing` (loops in
-    trouble and their error) and `refused` (commands that the broker refused it, by the error's code). Raises
-    StoreUnavailable.
+    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `port` (None: it listens
+    on none), `failing` (loops in trouble and their error) and `refused` (commands that the broker refused it, by the
+    error's code). Raises StoreUnavailable.
     """
     beats = known(client)
     if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
@@ -106,6 +126,7 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
         entries.moment(beat[time_])
     for word in ("role", "host"):
         beat[word] = entries.text(beat[word])
+    beat["port"] = _port(beat.get("port"))
     failing = beat.setdefault("failing", {})
     if type(beat["pid"]) is not int or not 0 < beat["pid"] < 2**31 or not isinstance(failing, dict):
         raise ValueError("not a heartbeat")
@@ -136,6 +157,12 @@ def tell_ended(
             beat = {"role": role, "pid": pid, "host": host, "started": at, "beat": at, "done": 0}
             pipe.hset(store.WORKERS, name, json.dumps({**beat, "ended": at, "how": how}))
         pipe.execute()
+
+
+def _port(found: object) -> int | None:
+    """Return a port number as somebody else wrote it; None if it is none."""
+    text = str(found) if type(found) in (int, str) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) < 65_536 else None
 
 
 def tell_given_up(client: redis.Redis, names: Sequence[str]) -> None:

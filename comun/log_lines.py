@@ -1,7 +1,9 @@
-"""Log lines: what a message that came from outside can do to them, which is nothing."""
+"""Log lines: what a message that came from outside can do to them, which is nothing; and lines that are JSON."""
 
+import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from comun.text import SHOWN, clean, clean_lines
@@ -30,6 +32,42 @@ class CleanRecord(logging.LogRecord):
         if self.args:
             message %= _shown(self.args)
         return clean_lines(message).replace("\n", NEXT_LINE)
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one JSON object on one line."""
+
+    def __init__(self, component: str) -> None:
+        """`component` is whose lines they are: the id of a role."""
+        super().__init__()
+        self._component = component
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object: time (UTC), component, level, logger, message and, of an error, the exception."""
+        told = {
+            "time": iso(record.created),
+            "component": self._component,
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["exception"] = clean_lines(self.formatException(record.exc_info))[-LONGEST_TRACE:]
+        return json.dumps(told, ensure_ascii=False)
+
+
+def iso(seconds: float) -> str:
+    """Write a time (epoch seconds) as JSON lines have it: ISO 8601 in UTC, with microseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def speak(log_format: str, component: str) -> None:
+    """Have this process's log, with the format `json`, be JSON lines on its standard error from now on."""
+    if log_format != "json":
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines(component))
+    logging.getLogger().handlers = [handler]
 
 
 class _Shown:

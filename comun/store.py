@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from comun.errors import StoreUnavailable
+from comun.reasons import reason
 
 OUTBOX = "suite:outbox"  # sorted set: id → time of the next attempt by CLOCK, microseconds
 CLOCK = "suite:clock"  # string: microseconds; goes on only while a leader looks, see comun/outbox.py
@@ -87,7 +88,24 @@ def translated() -> Iterator[None]:
             raise StoreUnavailable(f"el broker no admite escrituras por ahora: {code}") from exc
         raise
     except _NOT_NOW as exc:
-        raise StoreUnavailable(f"el broker no responde: {type(exc).__name__}") from exc
+        raise StoreUnavailable(f"el broker no responde: {_why(exc)}") from exc
+
+
+def masked(url: str) -> str:
+    """Return the broker's address without user, password and options, for a person to read."""
+    return re.sub(r"//.*@", "//***@", url.partition("?")[0])
+
+
+def _why(exc: redis.RedisError) -> str:
+    """Say what the operating system, or else the client, has against it; the client's own words quote addresses."""
+    if isinstance(exc, redis.AuthenticationError):
+        return "rechaza el usuario o la contraseña"
+    if isinstance(exc, redis.TimeoutError):
+        return "sin respuesta a tiempo"
+    cause: BaseException | None = exc
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return type(exc).__name__ if cause is None else reason(cause)
 
 
 def counted(exc: BaseException | None) -> str:

@@ -12,6 +12,7 @@ signals.end_while_starting()  # importing what follows takes a second
 
 from comun import heartbeat, store
 from comun.bus import Bus
+from comun.log_lines import speak
 from comun.messages import Role
 from comun.outbox import Outbox
 from comun.settings import Settings
@@ -34,6 +35,7 @@ from monitor.watching.watcher import Watcher
 from monitor.web import create_app
 
 settings = Settings.load_or_exit()
+speak(settings.log_format, Role.API.id)  # a worker's log is Celery's, which takes this one's place
 bus = Bus(settings, Role.MONITOR)
 outbox = Outbox(bus.store)
 figures = CounterStore(bus.store)
@@ -77,5 +79,5 @@ app.wsgi_app = door(  # type: ignore[method-assign, assignment]
         hosts=(settings.monitor_host, *settings.monitor_hosts.split(",")),
     ),
     accept=intake.accept,
-    beat=heartbeat.heart(bus.store, Role.API.id, lambda: 0).start,
+    beat=heartbeat.of_server(bus.store, Role.API.id),
 )

@@ -32,7 +32,7 @@ def door(
     *,
     refusal: Guard,
     accept: Callable[[], str],
-    beat: Callable[[], object],
+    beat: Callable[[Environ], object],
     is_plain: Callable[[Environ], bool] = is_plain_check,
 ) -> Wsgi:
     """Return the application that a server calls.
@@ -50,7 +50,7 @@ def door(
 
         if refused := refusal(environ):
             return problem(refused)(environ, start)
-        beat()
+        beat(environ)
         if not is_plain(environ):
             return flask(environ, start)
         try:

@@ -60,7 +60,7 @@ class Monitor:
             app.wsgi_app,
             refusal=guard(token=settings.monitor_token, allow_public=False),
             accept=intake.accept,
-            beat=heartbeat.heart(self.store, Role.API.id, lambda: 0).start,
+            beat=heartbeat.of_server(self.store, Role.API.id),
         )
         return app
 

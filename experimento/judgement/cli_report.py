@@ -8,8 +8,10 @@ from experimento.exits import Exit
 from experimento.judgement import report
 from experimento.judgement.judge_folder import judge
 from experimento.judgement.options import require, requirements
+from experimento.judgement.report_text import render_text
 from experimento.runs import records
 from experimento.runs.records import RUNS
+from experimento.screen import painter
 
 
 @click.command()
@@ -45,9 +47,8 @@ def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> E
     folder = records.find_folder(run)
     wanted = requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
     summary = judge(folder, wanted)
-    text = report.render(summary, form)
-    if out is None:
-        click.echo(text, nl=False)
+    if out is not None:
+        report.write_report(out, report.render(summary, form))
     else:
-        report.write_report(out, text)
+        click.echo(render_text(summary, painter()) if form == "text" else report.render(summary, form), nl=False)
     return Exit(summary["exit"])

@@ -27,17 +27,23 @@ from experimento.judgement.wording import (
 )
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
 from experimento.runs.run_folder import ENDS, FINDINGS
+from experimento.screen import Paint, plain
 
 Summary = Mapping[str, Any]
 
 _SIGNS = {Verdict.MET: "✓", Verdict.NOT_MET: "✕", Verdict.INCONCLUSIVE: "≈"}
+_COLOURS = {Verdict.MET: "green", Verdict.NOT_MET: "red", Verdict.INCONCLUSIVE: "yellow"}
+EXIT_COLOURS = {Exit.MET: "green", Exit.NOT_MET: "red", Exit.INCONCLUSIVE: "yellow", Exit.BROKEN: "red"}
 _RANKS = ("p50", "p90", "p99", "max")
 _NO_INTERVAL = "too few independent requests"  # a figure of the CSV, whose words are English
 _MISSING = "sin respuesta"  # the share that no percentile of the answered ones would show
 
 
-def render_text(summary: Summary) -> str:
-    """Return what a terminal shows of a judged run: accounting, both availabilities, latency and the verdict last."""
+def render_text(summary: Summary, paint: Paint = plain) -> str:
+    """Return what a terminal shows of a judged run: accounting, both availabilities, latency and the verdict last.
+
+    `paint` colours the verdicts.
+    """
     lines = [*_accounting_lines(summary), *_share_lines(summary), ""]
     lines.append(f"{'Latencia':<36}" + "".join(f"{rank:>11}" for rank in _RANKS) + f"{_MISSING:>16}")
     for stage, row in _latencies(summary):
@@ -48,9 +54,12 @@ def render_text(summary: Summary) -> str:
         lines += ["", "Por qué no se aceptaron:", *(f"  {reason}" for reason in reasons)]
     *others, last = [f"{title}: {text}" for title, text in rows(summary["run"])]
     lines += ["", ". ".join(others), last, ""]
-    lines += [*(f"Aviso: {warning}" for warning in _warnings(summary)), f"Veredicto: {headline(summary)}"]
+    lines += [f"Aviso: {warning}" for warning in _warnings(summary)]
+    lines.append(f"Veredicto: {paint(headline(summary), EXIT_COLOURS[Exit(summary['exit'])])}")
     for item in summary["requirements"]:
-        lines.append(f"  {_SIGNS[item['verdict']]} {item['text']}: {Verdict(item['verdict']).text} ({item['reason']})")
+        verdict = Verdict(item["verdict"])
+        said = paint(f"{_SIGNS[verdict]} {item['text']}: {verdict.text}", _COLOURS[verdict])
+        lines.append(f"  {said} ({item['reason']})")
     return "\n".join(lines) + "\n"
 
 

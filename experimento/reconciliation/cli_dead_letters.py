@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,7 +15,8 @@ from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
 from experimento.reconciliation.replay import Letter, obstacle, replay
-from experimento.supervision.running import find
+from experimento.screen import make_screen
+from experimento.supervision.running import explained, find
 
 
 @click.command()
@@ -39,9 +39,10 @@ def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
     if replaying + dropping + as_json > 1:
         raise click.UsageError("Elija una sola opción: --replay, --drop o --json.")
     settings = Settings.load()
-    settings = replace(settings, broker_url=find(settings).broker_url)
+    suite = find(settings)
+    settings = replace(settings, broker_url=suite.broker_url)
     box = DeadLetters(store.connect(settings.broker_url, timeout=10))
-    with entries.noted() as unreadable:
+    with explained(suite, settings), entries.noted() as unreadable:
         letters = box.peek()
     if unreadable and not dropping:
         click.echo(f"En la lista hay {_others(unreadable.total())}; --drop también las quita.", err=True)
@@ -54,7 +55,7 @@ def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
     elif dropping:
         _drop(letters, box, yes, unreadable.total())
     else:
-        Console().print(_table(letters))
+        make_screen().print(_table(letters))
     return Exit.MET
 
 

@@ -16,7 +16,8 @@ from comun.text import clean
 from experimento.exits import Exit
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES, Kind, Report
 from experimento.reconciliation.verify import reconcile_suite
-from experimento.supervision.running import find
+from experimento.screen import make_screen
+from experimento.supervision.running import explained, find
 
 SHOWN = 10  # findings of each kind in the table
 COLOURS = {Kind.LOST: "red", Kind.DUPLICATED: "magenta", Kind.UNEXPECTED: "yellow", Kind.ALTERED: "cyan"}
@@ -44,18 +45,20 @@ def command(ids_file: TextIO | None, logs_dir: Path | None, as_json: bool) -> Ex
       python -m experimento verify --ids aceptadas.txt
       jq -r 'select(.outcome == "accepted").id' runs/latest/records.jsonl | python -m experimento verify --ids -
     """
-    suite = find(Settings.load())
+    settings = Settings.load()
+    suite = find(settings)
     if logs_dir is not None:
         suite = replace(suite, logs_dir=logs_dir)
     ids = None if ids_file is None else [line.strip() for line in ids_file if line.strip()]
     try:
-        report = reconcile_suite(suite, ids)
+        with explained(suite, settings):
+            report = reconcile_suite(suite, ids)
     except MalformedMessage as exc:
         raise click.UsageError(f"--ids: {exc}") from exc
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=1))  # ASCII: it quotes lines of files
     else:
-        _show(report, Console())
+        _show(report, make_screen())
     return Exit.MET if report.clean else Exit.BROKEN
 
 
@@ -94,6 +97,7 @@ def _accounts(report: Report) -> Table:
 
 def _samples(report: Report) -> Table:
     table = Table("Hallazgo", "Testigo", "Salto", "Consulta", "Detalle", title="Hallazgos", title_justify="left")
+    table.columns[3].overflow = "fold"  # an id is of use only if it is whole
     for kind, style in COLOURS.items():
         title = FINDING_TITLES[kind.value]
         found = [finding for finding in report.findings if finding.kind is kind]

@@ -35,8 +35,7 @@ class Child:
         self.given_up = False  # it is in a crash loop
         self.stopping = asyncio.Event()  # it is not to be started again
         self.progress: Progress | None = None
-        self._prefixer = console.prefixer(spec.name)
-        self._console = console
+        self._voice = console.voice(spec.name)
         self._environment = environment
         self._lock = lock
         self._process: Process | None = None
@@ -107,9 +106,9 @@ class Child:
 
         def move() -> None:
             if chunk := os.read(output, CHUNK):
-                self._console.write(self._prefixer.feed(chunk))
+                self._voice.feed(chunk)
                 return
-            self._console.write(self._prefixer.end())
+            self._voice.end()
             loop.remove_reader(output)
             os.close(output)
             self._output_ended.set()

@@ -23,7 +23,7 @@ def command(port: int | None) -> Exit:
     probes = Probes(broker.url, url_of(settings))
     text = how_to_reach(broker)
     settings = replace(settings, broker_url=broker.url)
-    return supervise([broker_spec(broker, probes)], settings, probes, lock=lock, welcome=lambda _: text)
+    return supervise([broker_spec(broker, probes)], settings, probes, lock=lock, welcome=lambda _: text, verbose=True)
 
 
 def how_to_reach(broker: embedded.Broker) -> str:

@@ -10,6 +10,7 @@ import click
 
 from comun.errors import SuiteError
 from comun.settings import Settings
+from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision.cli_status import supervised_or_fail
 from experimento.supervision.running import supervised
@@ -31,7 +32,9 @@ def command(name: str) -> Exit:
     if old is not None:  # else it is between two starts already
         _send(old, signal.SIGTERM)
     pid = wait_for_another(settings.var_dir, name, old)
-    click.echo(f"«{name}» está listo de nuevo en {time.monotonic() - began:.1f} s: proceso {pid}, antes {old or '—'}.")
+    click.echo(
+        f"«{name}» está listo de nuevo en {decimal(time.monotonic() - began, 1)} s: proceso {pid}, antes {old or '—'}."
+    )
     return Exit.MET
 
 
@@ -53,7 +56,7 @@ def wait_for_another(var_dir: Path, name: str, old: int | None) -> int:
             _send(to_kill, signal.SIGKILL)
             to_kill = None
         time.sleep(0.05)
-    raise SuiteError(f"«{name}» no ha vuelto a estar listo en {LONGEST:.0f} s: véase la terminal de la suite.")
+    raise SuiteError(f"«{name}» no ha vuelto a estar listo en {LONGEST:.0f} s: véase {var_dir / 'logs' / name}.log.")
 
 
 def _send(pid: int, number: signal.Signals) -> None:

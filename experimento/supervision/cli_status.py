@@ -1,27 +1,35 @@
 """`python -m experimento status`: the processes of the suite that is up."""
 
 import time
-from collections.abc import Mapping
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from comun.errors import SuiteError
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.supervision.running import Process, Running, supervised
-
-STATES = {"starting": "arrancando", "ready": "listo", "stopped": "detenido", "given up": "abandonado"}
+from experimento.screen import make_screen
+from experimento.supervision import found, storage
+from experimento.supervision.running import Running, find, supervised
+from experimento.supervision.table import processes_table
 
 
 @click.command()
 def command() -> Exit:
-    """Muestra los procesos de la suite que está en marcha; termina con 69 si alguno está abandonado."""
-    running = supervised_or_fail(Settings.load())
-    Console().print(table(running.processes, now=time.time()))
-    click.echo(f"Monitor: {running.url}/   Archivos: {running.logs_dir}")
-    missing = any(process.state == "given up" for process in running.processes.values())
+    """Muestra los procesos de la suite que está en marcha; termina con 69 si alguno está abandonado.
+
+    También los que se arrancaron a mano y trabajan con su broker, o con el de BROKER_URL.
+    """
+    settings = Settings.load()
+    suite = find(settings)
+    processes = suite.processes | found.others(suite)
+    if suite.pid is None and not processes:
+        raise _nothing(settings)
+    make_screen().print(processes_table(processes, now=time.time()))
+    url = found.monitor_url(suite)
+    told = f"{url}/" if url else "no se sabe (la API dice dónde está con su primera petición)"
+    click.echo(f"Monitor: {told}   Archivos: {suite.logs_dir}")
+    click.echo(storage.told(settings.var_dir, storage.size_of(settings.var_dir)))
+    missing = any(process.state == "given up" for process in processes.values())
     return Exit.UNAVAILABLE if missing else Exit.MET
 
 
@@ -29,16 +37,11 @@ def supervised_or_fail(settings: Settings) -> Running:
     """Return the suite that is up. Raises SuiteError when there is none."""
     running = supervised(settings.var_dir)
     if running is None:
-        raise SuiteError(
-            f"No hay ninguna suite en marcha con VAR_DIR={settings.var_dir}. Se arranca con: python -m experimento up"
-        )
+        raise _nothing(settings)
     return running
 
 
-def table(processes: Mapping[str, Process], now: float) -> Table:
-    result = Table("Proceso", "Estado", "PID", "Desde hace", "Reinicios")
-    for name, process in processes.items():
-        age = f"{max(0.0, now - process.since):.0f} s"
-        pid = "—" if process.pid is None else str(process.pid)
-        result.add_row(name, STATES[process.state], pid, age, str(process.restarts))
-    return result
+def _nothing(settings: Settings) -> SuiteError:
+    return SuiteError(
+        f"No hay ninguna suite en marcha con VAR_DIR={settings.var_dir}. Se arranca con: python -m experimento up"
+    )

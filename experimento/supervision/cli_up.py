@@ -18,24 +18,31 @@ from comun.errors import SuiteError
 from comun.ledger_format import ANSWERS, LOGS
 from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
+from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
-from experimento.supervision import surroundings
+from experimento.supervision import storage, surroundings
 from experimento.supervision.console import Console
 from experimento.supervision.descriptors import sockets_allowed
+from experimento.supervision.paths import shown_path
 from experimento.supervision.plan import ChildSpec, plan
 from experimento.supervision.probes import Probes
 from experimento.supervision.running import Running, supervised, take_lock, url_of
 from experimento.supervision.supervisor import Supervisor
 
+LOG_DIRECTORY = "logs"  # of VAR_DIR: each process's lines
 LEFTOVERS = 30.0  # seconds that the processes of a killed supervisor have to end: granian may wait 10 for its own
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), help="Puerto de la API (MONITOR_PORT, 5000).")
 @click.option("--host", help="Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1).")
-def command(port: int | None, host: str | None) -> Exit:
-    """Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden."""
+@click.option("-v", "--verbose", is_flag=True, help="Mostrar todas las líneas de cada proceso.")
+def command(port: int | None, host: str | None, verbose: bool) -> Exit:
+    """Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden.
+
+    Las líneas de cada proceso quedan en VAR_DIR/logs; con --verbose se ven también aquí.
+    """
     settings = settled(Settings.load(), port, host)
     lock = claim(settings)
     check_port(settings)
@@ -52,6 +59,7 @@ def command(port: int | None, host: str | None) -> Exit:
         probes,
         lock=lock,
         welcome=lambda seconds: welcome(settings, seconds),
+        verbose=verbose,
         made_with=made_with,
     )
 
@@ -121,10 +129,20 @@ def supervise(
     *,
     lock: int,
     welcome: Callable[[float], str],
+    verbose: bool,
     made_with: Mapping[str, Any] | None = None,
 ) -> Exit:
-    console = Console(sys.stdout.fileno())
+    logs = settings.var_dir / LOG_DIRECTORY
+    console = Console(
+        sys.stdout.fileno(),
+        logs,
+        verbose=verbose,
+        as_json=settings.log_format == "json",
+        besides=lambda: _besides(settings, logs),
+    )
     console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
+    if (size := storage.size_of(settings.var_dir)) >= storage.LARGE:
+        console.say(storage.told(settings.var_dir, size))
     supervisor = Supervisor(
         specs,
         console=console,
@@ -141,18 +159,31 @@ def supervise(
         console.flush()
 
 
+def _besides(settings: Settings, logs: Path) -> dict[str, str]:
+    """Say what stands below the table: where things are, and how to end."""
+    size = storage.size_of(settings.var_dir)
+    large = " (mucho: véase experimento status)" if size >= storage.LARGE else ""
+    return {
+        "Panel": f"{url_of(settings)}/",
+        "Registros": f"{shown_path(logs)}/",
+        "Datos": f"{storage.megabytes(size)}{large} en {shown_path(settings.var_dir)}/",
+        "Detener": "Ctrl-C, en orden",
+    }
+
+
 def welcome(settings: Settings, seconds: float) -> str:
     url, logs = url_of(settings), settings.logs_dir
     test = f"{_python()} test_monitor.py"
     if url != url_of(Settings()):
         test += f" --url {url}/status"
     return (
-        f"Todo listo en {seconds:.1f} s. Ctrl-C detiene la suite en orden.\n"
+        f"Todo listo en {decimal(seconds, 1)} s. Ctrl-C detiene la suite en orden.\n"
         f"  Panel      {url}/\n"
         f"  Consulta   {url}/status\n"
         f"  Archivos   {logs / LOGS}\n"
         f"             {logs / ANSWERS}\n"
-        f"  Y ahora, en otra terminal:  {test}"
+        f"  Y ahora, en otra terminal:\n"
+        f"  {test}"
     )
 
 

@@ -1,142 +1,189 @@
-"""The terminal of `up`: every process's lines with its name in front, and the supervisor's own sentences."""
+"""The console of `up`: what the supervisor says, each process's lines, and on a terminal a table that lives."""
 
 import os
-import re
-import threading
-from contextlib import suppress
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-from comun.loop import Loop
-from comun.text import clean_lines
+import rich.console
 
+from comun.log_lines import iso
+from comun.text import clean, clean_lines
+from experimento.supervision.lines import LONGEST_LINE, LONGEST_OBJECT, Lines, marked, object_line, objects
+from experimento.supervision.log_file import LogFile
+from experimento.supervision.outlet import Outlet
+from experimento.supervision.paths import shown_path
+from experimento.supervision.probes import Work
+from experimento.supervision.running import Process
+from experimento.supervision.table import Picture, frame
+from experimento.supervision.terminal import Terminal
+
+OWN = "suite"  # whose the supervisor's sentences are
 NAME_WIDTH = 10
 COLOURS = (36, 33, 32, 35, 34, 91)  # of the names: cyan, yellow, green, magenta, blue, light red
-HELD = 1_000_000  # bytes that wait for the reader; what comes beyond them is dropped
-CHUNK = 65_536  # bytes written at once
-LONGEST_LINE = 4_096  # bytes; what a longer line has beyond them is dropped
-
-
-class Prefixer:
-    """Puts a prefix before each line of a stream, whole chunks at a time (thousands of lines a second cost little).
-
-    What the lines hold may come from anywhere: only the prefix can colour, move the cursor or begin a line.
-    """
-
-    def __init__(self, prefix: bytes) -> None:
-        self._prefix = prefix
-        self._rest = b""  # the start of a line whose end has not come yet
-        self._beyond = 0  # bytes dropped of it
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the lines that are complete by now, each with the prefix."""
-        first, newline, others = chunk.partition(b"\n")
-        self._grow(first)
-        if not newline:
-            return b""
-        lines, newline, rest = others.rpartition(b"\n")
-        whole = _TOO_LONG.sub(_cut, lines) + newline
-        shown = self._marked(self._line() + b"\n" + whole)
-        self._grow(rest)
-        return shown
-
-    def end(self) -> bytes:
-        """Return what came after the last newline, as a line."""
-        return self._marked(self._line() + b"\n") if self._rest else b""
-
-    def _grow(self, part: bytes) -> None:
-        room = LONGEST_LINE - len(self._rest)
-        self._rest += part[:room]
-        self._beyond += len(part[room:])
-
-    def _line(self) -> bytes:
-        line = self._rest + (_told(self._beyond) if self._beyond else b"")
-        self._rest, self._beyond = b"", 0
-        return line
-
-    def _marked(self, lines: bytes) -> bytes:
-        text = lines.decode(errors="backslashreplace")
-        clean = (clean_lines(text) if lines.translate(None, _PLAIN) else text).encode()
-        return self._prefix + clean[:-1].replace(b"\n", b"\n" + self._prefix) + b"\n"
-
-
-_TOO_LONG = re.compile(rb"^([^\n]{%d})([^\n]+)" % LONGEST_LINE, re.MULTILINE)
-# The bytes of what needs no cleaning, as nearly every line: printable ASCII, and in UTF-8 the letters of Latin-1.
-_PLAIN = b"\n" + bytes(range(0x20, 0x7F)) + b"\xc3" + bytes(range(0x80, 0xC0))
-
-
-def _cut(found: re.Match[bytes]) -> bytes:
-    return found[1] + _told(len(found[2]))
-
-
-def _told(dropped: int) -> bytes:
-    return f"… (+{dropped} bytes)".encode()
+LAST_LINES = 8  # of a process, which are shown when it is given up
 
 
 class Console:
-    """Writes whole lines to one file descriptor; a reader that went away or does not read stops nothing.
+    """Takes whatever is to be seen and returns at once: threads write it, and drop what nobody takes.
 
-    A thread of its own writes: a terminal after Ctrl-S and a pipe whose reader pauses accept nothing for as long as
-    they please, and a terminal shared with others must not be made non-blocking.
+    The terminal shows the supervisor's sentences and below them the table; with `verbose`, every process's lines with
+    its name in front; where it is no terminal, the sentences alone. Each process's lines are also in a file of
+    `directory`, the sentences in one of their own.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._coloured = os.isatty(descriptor)
-        self._names = 0
-        self._changed = threading.Condition()
-        self._waiting: list[bytes] = []
-        self._held = 0  # bytes that wait or are being written
-        self._dropped = 0  # lines
-        self._loop = Loop("console", self._write_what_waits, lambda: None)
+    def __init__(
+        self,
+        descriptor: int,
+        directory: Path,
+        *,
+        verbose: bool = False,
+        as_json: bool = False,
+        besides: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        """`as_json` makes every line a JSON object; `besides` says what stands below the table, by its name."""
+        seen = rich.console.Console(force_terminal=True)
+        terminal = os.isatty(descriptor) and not as_json and not seen.is_dumb_terminal
+        self.verbose = verbose
+        self._bold = terminal and verbose
+        self._coloured = terminal and not seen.no_color
+        self._as_json = as_json
+        self._directory = directory
+        self._picture = Picture()
+        self._besides = besides
+        self._lives = terminal and not verbose
+        self._terminal = Terminal(descriptor, self._draw if self._lives else None)
+        self._outlet = Outlet("console", self._take, self._terminal.pause)
+        self._voices: dict[str, Voice] = {}
+        self._complained = False
+        self._own_file = self.file(OWN)
+        self._counted: tuple[float, int] | None = None  # when the ended checks were counted last (monotonic seconds)
 
     def say(self, text: str) -> None:
-        """Write a sentence of the supervisor's own, in bold on a terminal."""
-        self.write(self._own(text))
+        """Say a sentence of the supervisor's own."""
+        self._outlet.put(self._own(text))
+        self._own_file.write(self._noted(text))
 
-    def _own(self, text: str) -> bytes:
-        lines = ["suite".ljust(NAME_WIDTH) + " │ " + line for line in clean_lines(text).rstrip("\n").split("\n")]
-        return "".join(f"\x1b[1m{line}\x1b[0m\n" if self._coloured else f"{line}\n" for line in lines).encode()
-
-    def prefixer(self, name: str) -> Prefixer:
-        """Return what marks a process's lines; each name has its own colour on a terminal."""
+    def voice(self, name: str) -> "Voice":
+        """Return what hears a process's lines; each name has its own colour on a terminal."""
         prefix = name.ljust(NAME_WIDTH) + " │ "
         if self._coloured:
-            prefix = f"\x1b[{COLOURS[self._names % len(COLOURS)]}m{prefix}\x1b[0m"
-        self._names += 1
-        return Prefixer(prefix.encode())
+            prefix = f"\x1b[{COLOURS[len(self._voices) % len(COLOURS)]}m{prefix}\x1b[0m"
+        self._voices[name] = Voice(self, name, prefix.encode(), as_json=self._as_json)
+        return self._voices[name]
 
-    def write(self, data: bytes) -> None:
-        """Take bytes that are whole lines; they are written soon, or dropped while HELD bytes wait for the reader."""
-        with self._changed:
-            if self._held + len(data) > HELD:
-                self._dropped += data.count(b"\n")
-                return
-            self._waiting.append(data)
-            self._held += len(data)
-        self._loop.wake()
+    def cause(self, name: str) -> str:
+        """Return the last lines of a process, and where all of them are."""
+        last = "".join(f"\n  {clean(line)}" for line in self._voices[name].last) or "\n  (ninguna)"
+        return f"Sus últimas líneas (todas, en {shown_path(self._voices[name].file.path)}):{last}"
+
+    def show(self, processes: Mapping[str, Process]) -> None:
+        """Show these processes from now on."""
+        self._picture = replace(self._picture, processes=processes)
+        if self._lives:
+            self._outlet.wake()
+
+    def count(self, work: Work | None) -> None:
+        """Show how many checks are in flight and how many end in a second; None: the broker does not answer."""
+        now, rate = time.monotonic(), None
+        ended = work.ended if work else None
+        if self._counted and ended is not None and ended >= self._counted[1]:
+            rate = (ended - self._counted[1]) / (now - self._counted[0])
+        self._counted = None if ended is None else (now, ended)
+        self._picture = replace(self._picture, rate=rate, in_flight=work.in_flight if work else None)
+
+    def resume(self) -> None:
+        """Draw the table where the cursor is now: the terminal was another program's meanwhile."""
+        self._terminal.forget()
+        self._outlet.wake()
+
+    def end_table(self) -> None:
+        """Leave the table as it is now; what is said from now on stands below it."""
+        self._terminal.end_table(partial(self._draw, picture=self._picture, now=time.time()))
+        self._outlet.wake()
 
     def flush(self, seconds: float = 1.0) -> None:
-        """Wait until all is written, but no longer than that: perhaps nobody reads."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._held, seconds)
+        """Wait until all is written, but no longer than that: perhaps nobody reads, or a disk hangs."""
+        deadline = time.monotonic() + seconds
+        files = [self._own_file, *(voice.file for voice in self._voices.values())]
+        for flush in (self._outlet.flush, *(file.flush for file in files)):
+            flush(max(0.0, deadline - time.monotonic()))
 
-    def _write_what_waits(self) -> None:
-        while True:
-            with self._changed:
-                data = b"".join(self._waiting)
-                self._waiting.clear()
-                dropped, self._dropped = self._dropped, 0
-            if dropped:  # they came after what had waited
-                data += self._own(f"Nadie leía: se han descartado {dropped} líneas.")
-            if not data:
-                return
-            try:
-                self._write_out(data)
-            finally:
-                with self._changed:
-                    self._held = sum(map(len, self._waiting))
-                    self._changed.notify_all()
+    def put(self, lines: bytes) -> None:
+        """Show whole lines as they are."""
+        self._outlet.put(lines)
 
-    def _write_out(self, data: bytes) -> None:
-        with suppress(OSError):  # the terminal was closed, or the pipe's reader ended
-            while data:
-                data = data[os.write(self._descriptor, data[:CHUNK]) :]
+    def file(self, name: str) -> LogFile:
+        """Return the file with the lines of one name."""
+        return LogFile(self._directory / f"{name}.log", tell=self._noted_loss, complain=self._complain)
+
+    def _take(self, lines: bytes, dropped: int) -> None:
+        if dropped:  # they came after what had waited
+            lines += self._own(f"Nadie leía: se han descartado {dropped} líneas.")
+        self._terminal.take(lines)
+
+    def _draw(self, columns: int, rows: int, picture: Picture | None = None, now: float | None = None) -> list[bytes]:
+        shown = replace(picture or self._picture, besides=self._besides())
+        return frame(shown, now or time.time(), columns, rows)
+
+    def _own(self, text: str) -> bytes:
+        if self._as_json:
+            return self._noted(text)
+        first = further = f"{OWN:{NAME_WIDTH}} │ "
+        if self._lives:
+            first, further = f"{time.strftime('%H:%M:%S')} ", ""
+        lines = clean_lines(text).rstrip("\n").replace("\n", f"\n{further}").split("\n")
+        lines[0] = first + lines[0]
+        return "".join(f"\x1b[1m{line}\x1b[0m\n" if self._bold else f"{line}\n" for line in lines).encode()
+
+    def _noted(self, text: str) -> bytes:
+        if self._as_json:
+            return object_line(OWN, clean_lines(text).rstrip("\n"), iso_now())
+        lines = clean_lines(text).rstrip("\n").replace("\n", "\n    ")
+        return f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {lines}\n".encode()
+
+    def _noted_loss(self, dropped: int) -> bytes:
+        return self._noted(f"El disco no daba abasto: se han descartado {dropped} líneas.")
+
+    def _complain(self, text: str) -> None:
+        if not self._complained:
+            self._complained = True
+            self.say(text)
+
+
+class Voice:
+    """What hears one process: its lines go to its file, with `verbose` to the terminal too, and the last are kept."""
+
+    def __init__(self, console: Console, name: str, prefix: bytes, *, as_json: bool) -> None:
+        self.file = console.file(name)
+        self.last: deque[str] = deque(maxlen=LAST_LINES)
+        self._console = console
+        self._name = name
+        self._prefix = prefix
+        self._as_json = as_json
+        self._lines = Lines(LONGEST_OBJECT if as_json else LONGEST_LINE)
+
+    def feed(self, chunk: bytes) -> None:
+        """Hear what the process has written."""
+        self._tell(self._lines.feed(chunk))
+
+    def end(self) -> None:
+        """Hear that it writes no more."""
+        self._tell(self._lines.end())
+
+    def _tell(self, lines: bytes) -> None:
+        if not lines:
+            return
+        self.last.extend(line.decode() for line in lines.rsplit(b"\n", LAST_LINES + 1)[-LAST_LINES - 1 : -1])
+        if self._as_json:
+            lines = objects(lines, self._name, iso_now)
+        self.file.write(lines)
+        if self._console.verbose:
+            self._console.put(lines if self._as_json else marked(lines, self._prefix))
+
+
+def iso_now() -> str:
+    return iso(time.time())

@@ -12,7 +12,7 @@ import redis
 
 from comun import entries, heartbeat, store
 from comun.errors import StoreUnavailable
-from comun.messages import QUEUES, Role
+from comun.messages import QUEUES, Role, Status
 from comun.outbox import Outbox
 from experimento.supervision.running import is_alive
 
@@ -23,6 +23,8 @@ class Work(NamedTuple):
     waiting: dict[str, int]  # queue: messages in it
     done: dict[int, int]  # pid of a worker on this host: messages it has taken
     servers: frozenset[int] = frozenset()  # pids of the API's processes on this host
+    in_flight: int | None = None  # checks that have not ended
+    ended: int | None = None  # checks that have, since the store exists
 
 
 class End(NamedTuple):
@@ -38,6 +40,7 @@ class Probes:
     """Each method asks once and returns within about two seconds; "no answer" is an answer."""
 
     def __init__(self, broker_url: str, url: str) -> None:
+        self._broker_url = broker_url
         self._store = store.connect(broker_url)
         self._outbox = Outbox(self._store)
         self._address = urlsplit(url)
@@ -47,6 +50,15 @@ class Probes:
         with suppress(StoreUnavailable), store.translated():
             return bool(self._store.ping())
         return False
+
+    def trouble(self) -> str:
+        """Say which broker does not answer and why; empty if it does."""
+        try:
+            with store.translated():
+                self._store.ping()
+        except StoreUnavailable as exc:
+            return f"{store.masked(self._broker_url)}: {exc}"
+        return ""
 
     def worker_beats(self, pid: int) -> bool:
         """Tell whether the worker with this pid has said that it consumes."""
@@ -77,12 +89,16 @@ class Probes:
             pipe = self._store.pipeline(transaction=False)
             for queue in QUEUES:
                 pipe.llen(queue)
-            lengths = [length or 0 for length in entries.answers(pipe)]
+            pipe.zcard(store.OUTBOX)
+            pipe.hmget(store.TOTALS, [status.name.lower() for status in Status])
+            *lengths, in_flight, totals = entries.answers(pipe)
             beats = self._beats()
             return Work(
-                waiting=dict(zip(QUEUES, lengths, strict=True)),
+                waiting={queue: length or 0 for queue, length in zip(QUEUES, lengths, strict=True)},
                 done={beat["pid"]: beat["done"] for beat in beats},
                 servers=frozenset(beat["pid"] for beat in beats if beat["role"] == Role.API.id),
+                in_flight=in_flight,
+                ended=sum(map(_count, totals or ())),
             )
         return None
 
@@ -113,3 +129,7 @@ class Probes:
     def _beats(self) -> list[dict[str, Any]]:
         beats = heartbeat.alive(self._store, time.time())
         return [beat for beat in beats if beat["host"] == socket.gethostname()]
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 20 else 0

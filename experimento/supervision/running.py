@@ -3,12 +3,14 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from comun import files
-from comun.errors import SuiteError
+from comun import files, store
+from comun.errors import StoreUnavailable, SuiteError
 from comun.settings import Settings
 
 if sys.platform != "win32":
@@ -41,6 +43,21 @@ def find(settings: Settings) -> Running:
     """Return the suite that is up for this VAR_DIR, or what the settings say when none is."""
     running = supervised(settings.var_dir)
     return running or Running(url_of(settings), settings.broker_url, settings.logs_dir.resolve())
+
+
+@contextmanager
+def explained(suite: Running, settings: Settings) -> Iterator[None]:
+    """Say of a broker that does not answer which one it is, and how to start a suite if none is up here."""
+    try:
+        yield
+    except StoreUnavailable as exc:
+        address = store.masked(suite.broker_url)
+        if suite.pid is not None:
+            raise StoreUnavailable(f"{address}: {exc}.") from exc
+        raise StoreUnavailable(
+            f"No hay ninguna suite en marcha con VAR_DIR={settings.var_dir}, y en {address} {exc}. "
+            "Se arranca con: python -m experimento up"
+        ) from exc
 
 
 def supervised(var_dir: Path) -> Running | None:

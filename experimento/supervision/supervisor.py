@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from comun.messages import Role
 from comun.reasons import reason
+from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.runs.events import Kind, how_it_ended
 from experimento.supervision.child import Child
@@ -50,6 +51,7 @@ class Observer(Protocol):
     def tell_missing(self, names: Sequence[str]) -> None: ...
     def tell_end(self, end: End) -> bool: ...
     def tell_broker_stops(self) -> None: ...
+    def trouble(self) -> str: ...
 
 
 class Supervisor:
@@ -131,6 +133,7 @@ class Supervisor:
             asked = time.time()
             work = await self._ask(self._observer.work, None)
             self._events.note_broker(answers=work is not None, asked=asked)
+            self._console.count(work)
             self._restart_who_hangs(work)
             self._note_servers(work)
             await self._tell_ends()
@@ -139,13 +142,20 @@ class Supervisor:
                 await self._ask(partial(self._observer.tell_missing, missing), None)
 
     async def _all_ready(self, group: Sequence[Child]) -> None:
-        said = time.monotonic()
+        said, told = time.monotonic(), ""
         while not all(child.ready.is_set() for child in group):
             missing = [child.spec.name for child in group if not child.ready.is_set() and not child.given_up]
             if missing and time.monotonic() - said > PATIENCE:
-                said = time.monotonic()
-                self._console.say(f"Aún no están listos: {', '.join(missing)}. Se sigue esperando.")
+                why = await self._ask(self._observer.trouble, "")
+                said, told = time.monotonic(), self._tell_who_is_awaited(missing, why, told)
             await asyncio.sleep(LOOK)
+
+    def _tell_who_is_awaited(self, missing: Sequence[str], why: str, told: str) -> str:
+        """Say who is not ready yet, and why if that is the broker, unless that was said last; return what is said."""
+        text = f"Aún no están listos: {', '.join(missing)}. Se sigue esperando{f': {why}' if why else ''}."
+        if text != told:
+            self._console.say(text)
+        return text
 
     async def _keep(self, child: Child, group: Sequence[Child]) -> None:
         """Run one process again and again until it is told to stop."""
@@ -159,7 +169,7 @@ class Supervisor:
                 return
             past = past.after(ready=None if child.ready_at is None else time.monotonic() - child.ready_at, code=code)
             if past.given_up and not child.given_up:
-                self._console.say(_given_up(child.spec.name, past, code))
+                self._console.say(_given_up(child.spec.name, past, code, self._console.cause(child.spec.name)))
                 self._events.note(Kind.GIVEN_UP, child.spec.name, code=code)
             child.given_up = past.given_up
             self._publish()
@@ -168,7 +178,7 @@ class Supervisor:
                 self._hopeless = True
                 self._stop.set()
                 return
-            soon = f" en {past.pause:.1f} s" if past.pause else ""
+            soon = f" en {decimal(past.pause, 1)} s" if past.pause else ""
             self._console.say(f"«{child.spec.name}» ha terminado ({how_it_ended(code)}). Se reinicia{soon}.")
             await _wait(child.stopping, past.pause)
 
@@ -251,6 +261,7 @@ class Supervisor:
             return otherwise
 
     async def _end_in_order(self) -> None:
+        self._console.end_table()
         self._console.say("Deteniendo en orden: API, trabajadores, log manager, broker (otro Ctrl-C lo corta todo).")
         by_name = {child.spec.name: child for child in self._children}
         for group in ending_order({name: child.spec.stage for name, child in by_name.items()}):
@@ -292,6 +303,7 @@ class Supervisor:
             )
             for child in self._children
         }
+        self._console.show(processes)
         try:
             publish(self._var_dir, replace(self._board, processes=processes))
         except OSError as exc:  # a full disk is no reason to stop
@@ -302,6 +314,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 loop.add_signal_handler(number, self._interrupted)
+        loop.add_signal_handler(signal.SIGCONT, self._console.resume)
 
     def _interrupted(self) -> None:
         (self._kill if self._stop.is_set() else self._stop).set()
@@ -318,13 +331,11 @@ class Supervisor:
             self._stop.set()
 
 
-def _given_up(name: str, past: Restarts, code: int) -> str:
+def _given_up(name: str, past: Restarts, code: int, cause: str) -> str:
     how = "sin llegar a estar listo" if past.reason is None else "por la misma causa"
     return (
         f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({how_it_ended(code)}); lo demás "
-        "sigue.\n"
-        f"La causa está en sus líneas, más arriba, las que empiezan por «{name}». Se seguirá intentando, como mucho "
-        f"cada {LONGEST_REST:.0f} s."
+        f"sigue.\nSe seguirá intentando, como mucho cada {LONGEST_REST:.0f} s. {cause}"
     )
 
 

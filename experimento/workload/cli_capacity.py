@@ -6,8 +6,8 @@ from math import ceil, log
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from comun.durations import spoken
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement.intervals import ALPHA
@@ -15,6 +15,7 @@ from experimento.judgement.judge_folder import usual
 from experimento.judgement.options import require, requirements
 from experimento.judgement.requirements import Requirement
 from experimento.runs import records
+from experimento.screen import make_screen, painter
 from experimento.workload import options
 from experimento.workload.capacity import MAX_PROBES, Capacity, search
 from experimento.workload.load import Closed, Open
@@ -24,6 +25,7 @@ from experimento.workload.run import Order, Run
 
 _RESERVE = 3  # times the requests that would prove a share if none failed: a few failures must not hide the capacity
 _LEAST = 100  # requests of a probe
+_AFTERWARDS = 2.0  # seconds in which a probe's last answers come and it is reconciled and judged
 _ANSWER = 0.01  # seconds an answer takes at least, so that no pause at all does not mean no requests at all
 
 
@@ -91,9 +93,11 @@ def command(
         return Order(url=address, model=model, timeout=timeout, settle=settle, requirements=wanted)
 
     console = make_console()
+    each = _seconds(order(start).model)
     Run(order(start), settings, console)  # says now, before there is a folder, if nobody is there
     folder = records.make_folder(out, "capacidad", datetime.now().astimezone(), is_run=False)
-    prober = Prober(lambda load: Run(order(load), settings, console), folder, UNITS[by])
+    prober = Prober(lambda load: Run(order(load), settings, console), folder, UNITS[by], probes, painter())
+    click.echo(_forecast(each, probes, f"{start} {UNITS[by]}"))
     try:
         prober.warm_up(start)
         found = search(prober, start=start, highest=highest, most=probes)
@@ -103,6 +107,21 @@ def command(
         return exc.code
     finally:
         _tell(prober, folder, by)
+
+
+def _seconds(model: Closed | Open) -> float:
+    """Return how long a probe lasts if each answer comes at once."""
+    load = model.duration if isinstance(model, Open) else model.requests * (model.pause + _ANSWER)
+    return load + _AFTERWARDS
+
+
+def _forecast(each: float, probes: int, start: str) -> str:
+    """Say how long a search takes at most whose probes last so many seconds."""
+    most = spoken(each * (probes + 1))
+    return (
+        f"Cada prueba dura unos {spoken(each)}: con {probes} como mucho y el calentamiento, {most}; suele bastar la "
+        f"mitad. Si el sistema tarda en contestar, o por debajo de {start}, duran más."
+    )
 
 
 def enough(wanted: Sequence[Requirement]) -> int:
@@ -118,5 +137,5 @@ def _tell(prober: Prober, folder: Path, by: str) -> None:
     found = Capacity(tuple(prober.probes))
     records.write_document(folder / "capacity.json", document(prober.done, found, by))
     if found.probes:
-        Console(highlight=False).print(table(prober.done, found))
+        make_screen().print(table(prober.done, found))
     click.echo("\n".join([*conclusion(found, UNITS[by]), f"Carpeta: {folder}"]))

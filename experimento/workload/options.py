@@ -10,7 +10,7 @@ import click
 from comun.durations import UNITS, seconds_of
 from comun.settings import Settings
 from experimento.runs.records import NAME, NAME_RULE, RUNS
-from experimento.supervision import running
+from experimento.supervision import found, running
 from experimento.workload.client import status_url
 
 _RATE = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*(?:/\s*(s|min|m|h))?\s*").fullmatch
@@ -92,4 +92,5 @@ out = click.option(
 
 def target_url(url: str | None, settings: Settings) -> str:
     """Return the address to put under load: the one given, else that of the suite on this machine."""
-    return status_url(url or running.find(settings).url)
+    suite = running.find(settings)
+    return status_url(url or found.monitor_url(suite) or suite.url)

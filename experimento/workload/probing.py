@@ -1,5 +1,6 @@
 """The probes of a capacity search: each is a whole run in a folder of its own; and what they say together."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,15 +9,19 @@ from typing import Any
 import click
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from comun import files
+from comun.durations import spoken
 from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement.measures import measure, medians_of_answered
+from experimento.judgement.report_text import EXIT_COLOURS
 from experimento.judgement.wording import HEADLINES, STAGE_TITLES, count, duration
 from experimento.runs import run_folder
 from experimento.runs.latency import END_TO_END, GET
-from experimento.workload.capacity import Capacity, Probe
+from experimento.screen import Paint, plain
+from experimento.workload.capacity import MAX_PROBES, Capacity, Probe
 from experimento.workload.run import Done, Run
 
 UNITS = {"threads": "hilos a la vez", "rate": "peticiones por segundo"}
@@ -33,17 +38,22 @@ class Stopped(Exception):
 class Prober:
     """Makes the run for a load, carries it out in a folder of its own, and keeps what it showed."""
 
-    def __init__(self, make: Callable[[int], Run], folder: Path, unit: str) -> None:
+    def __init__(
+        self, make: Callable[[int], Run], folder: Path, unit: str, most: int = MAX_PROBES, paint: Paint = plain
+    ) -> None:
         self._make = make
         self._folder = folder
         self._unit = unit
+        self._most = most
+        self._paint = paint
+        self._began = time.monotonic()
         self.done: list[Done] = []
         self.probes: list[Probe] = []
 
     def __call__(self, load: int) -> Probe:
         """Try one load. Raises Stopped, and whatever keeps a run from starting."""
         number = len(self.probes) + 1
-        click.echo(f"Prueba {number}: {count(load)} {self._unit}")
+        click.echo(f"Prueba {number} de {self._most} como mucho: {count(load)} {self._unit}{self._so_far()}")
         done = self._carry_out(load, f"{number:02}-{load}")
         hops = medians_of_answered(measure(run_folder.read(done.folder)))
         decided = done.exit in (Exit.MET, Exit.NOT_MET)
@@ -56,12 +66,22 @@ class Prober:
         click.echo(f"Calentamiento, que no cuenta: {count(load)} {self._unit}")
         self._carry_out(load, f"00-{load}-calentamiento")
 
+    def _so_far(self) -> str:
+        found = Capacity(tuple(self.probes))
+        known = [f"van {spoken(time.monotonic() - self._began)}"]
+        if found.proven is not None:
+            known.append(f"cumple con {count(found.proven)}")
+        if found.refuted is not None:
+            known.append(f"no cumple con {count(found.refuted)}")
+        return f" ({', '.join(known)})"
+
     def _carry_out(self, load: int, name: str) -> Done:
         run = self._make(load)
         folder = self._folder / name
         folder.mkdir(files.OWN_DIRECTORY)
         done = run.carry_out(folder)
-        click.echo(f"  {_outcome(done)}: {_figures(done)}")
+        outcome = self._paint(_outcome(done), EXIT_COLOURS.get(done.exit, "yellow"))
+        click.echo(f"  {outcome}: {_figures(done)}")
         if done.exit in (Exit.INTERRUPTED, Exit.BROKEN):
             raise Stopped(done.exit)
         return done
@@ -99,7 +119,7 @@ def table(done: Sequence[Done], found: Capacity) -> Table:
         summary = run.summary
         shown.add_row(
             count(probe.load),
-            _outcome(run),
+            Text(_outcome(run), EXIT_COLOURS.get(run.exit, "")),
             percent(summary["service"]["ratio"]),
             duration(summary["latency"][GET].get("p99")),
             duration(summary["latency"][END_TO_END].get("p99")),

@@ -14,14 +14,15 @@ from comun.clock import Clock
 from comun.errors import StoreUnavailable
 from comun.settings import Settings
 from experimento.exits import Exit
-from experimento.judgement import report
 from experimento.judgement.judge_folder import judge
+from experimento.judgement.report_text import render_text
 from experimento.judgement.requirements import Requirement
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.reconciliation import verify
 from experimento.runs import events, records, run_folder, trails
 from experimento.runs.records import Outcome, Record
 from experimento.runs.trails import LedgerUnreadable
+from experimento.screen import painter
 from experimento.supervision.running import Running
 from experimento.workload import settle, target
 from experimento.workload.attack import Attack, Show, attack, warnings
@@ -122,7 +123,7 @@ def conclude(
         suite = target.locate(plan["url"], settings)
         ids = [record.id for record in made if record.outcome is Outcome.ACCEPTED and record.id]
         plan["interrupted"] |= settle.wait(suite, ids, longest=longest, console=console)
-        _reconcile(folder, suite, ids)
+        _reconcile(folder, suite, plan["url"], ids)
         plan["receptor_availability"] = target.receptor_setting(plan["url"], target.token_for(plan["url"], settings))
     except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
         plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
@@ -131,12 +132,12 @@ def conclude(
     return judge(folder, requirements)
 
 
-def _reconcile(folder: Path, suite: Running, ids: Sequence[str]) -> None:
+def _reconcile(folder: Path, suite: Running, url: str, ids: Sequence[str]) -> None:
     """Join the run's checks with every other witness and keep what they say.
 
     Raises Elsewhere, LedgerUnreadable or StoreUnavailable if that cannot be done.
     """
-    target.check_known(suite, ids)
+    target.check_known(suite, url, ids)
     found = _with_repeated(verify.reconcile_run(suite, ids), ids)
     trails.write(folder, trails.from_ledger(suite.logs_dir, ids))
     records.write_document(folder / run_folder.RECONCILIATION, found)
@@ -158,7 +159,7 @@ def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show
     except KeyboardInterrupt:
         click.echo(f"Abandonado. Lo que se hizo se puede juzgar con: python -m experimento report {folder}", err=True)
         raise
-    click.echo(report.render(done.summary, "text"))
+    click.echo(render_text(done.summary, painter()))
     click.echo(f"Informe: {folder / 'report.html'}")
     return done
 

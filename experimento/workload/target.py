@@ -18,7 +18,7 @@ from comun.settings import Settings
 from comun.text import clean
 from experimento.runs import trails
 from experimento.runs.events import Event, Kind
-from experimento.supervision import event_log, running, surroundings
+from experimento.supervision import event_log, found, running, surroundings
 from experimento.supervision.running import Running
 
 _PATIENCE = 2.0  # seconds for a look at the monitor that is not part of the load
@@ -52,26 +52,29 @@ def locate(url: str, settings: Settings) -> Running:
     suite = running.find(settings)
     if not _is_local(url):
         raise Elsewhere(f"{url} está en otra máquina")
-    if suite.pid is not None and _address(suite.url) != _address(url):
-        raise Elsewhere(f"la carga fue a {url} y la suite que está en marcha aquí es {suite.url}")
     if not (suite.logs_dir / LEDGER).exists():
         raise Elsewhere(f"no hay libro de registro en {suite.logs_dir} (LOGS_DIR)")
     if suite.pid is None:
         try:
-            Outbox(store.connect(suite.broker_url)).size()
+            with running.explained(suite, settings):
+                Outbox(store.connect(suite.broker_url)).size()
         except StoreUnavailable as exc:
             raise Elsewhere(str(exc)) from exc
     return suite
 
 
-def check_known(suite: Running, ids: Collection[str]) -> None:
-    """Raise Elsewhere if no witness knows a single id, unless this suite's supervisor vouches for its address.
+def check_known(suite: Running, url: str, ids: Collection[str]) -> None:
+    """Raise Elsewhere if no witness knows a single id, unless this suite's supervisor or its broker knows the address.
 
-    Without a supervisor the settings are a guess: the ledger may be that of another suite.
+    An API that was started by hand has any port, and without a supervisor the settings are a guess: what belongs to
+    this suite is known by its broker or its ledger.
     """
-    if suite.pid is not None or not ids or trails.from_ledger(suite.logs_dir, ids):
+    own = found.monitor_url(suite) or suite.url
+    if (suite.pid is not None and _address(own) == _address(url)) or trails.from_ledger(suite.logs_dir, ids):
         return
-    if not set(ids).intersection(Outbox(store.connect(suite.broker_url)).all_ids()):
+    if not ids and suite.pid is not None:
+        raise Elsewhere(f"la carga fue a {url} y la suite que está en marcha aquí es {own}")
+    if ids and not set(ids).intersection(Outbox(store.connect(suite.broker_url)).all_ids()):
         raise Elsewhere(f"el libro de registro de {suite.logs_dir} no conoce ninguna consulta de esta carga")
 
 

@@ -3,7 +3,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -22,13 +22,15 @@ from experimento.supervision.running import Running, supervised
 from tests.helpers import free_port, is_gone, missing, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("BROKER_URL", "VAR_DIR", "LOGS_DIR", "MONITOR_", "RECEPTOR_")
+OURS = ("BROKER_URL", "VAR_DIR", "LOGS_DIR", "LOG_FORMAT", "MONITOR_", "RECEPTOR_")
 
 
 class Suite:
     """The real program, `python -m experimento up`, with directories and a port of its own."""
 
-    def __init__(self, directory: Path, terminal: int | None = None, **variables: str) -> None:
+    def __init__(
+        self, directory: Path, terminal: int | None = None, *, options: Sequence[str] = (), **variables: str
+    ) -> None:
         directory.mkdir()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -39,7 +41,7 @@ class Suite:
         self._console = directory / "console.txt"
         with self._console.open("wb") as console:
             self.process = subprocess.Popen(
-                self.command("up"), env=self.env, cwd=ROOT, stdout=terminal or console, stderr=console
+                self.command("up", *options), env=self.env, cwd=ROOT, stdout=terminal or console, stderr=console
             )
 
     def command(self, *words: str) -> list[str]:
@@ -67,6 +69,11 @@ class Suite:
     def output(self) -> str:
         """Return what its terminal shows so far."""
         return self._console.read_text(errors="replace")
+
+    def log(self, name: str) -> str:
+        """Return the lines of one of its processes so far."""
+        path = self.var_dir / "logs" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def board(self) -> Running | None:
         """Return what `var/up.json` says while the supervisor lives."""
@@ -155,8 +162,8 @@ def launch_suite(tmp_path: Path) -> Iterator[Callable[..., Suite]]:
         missing(str(exc))
     started: list[Suite] = []
 
-    def launch(terminal: int | None = None, **variables: str) -> Suite:
-        started.append(Suite(tmp_path / f"suite-{len(started)}", terminal, **variables))
+    def launch(terminal: int | None = None, *, options: Sequence[str] = (), **variables: str) -> Suite:
+        started.append(Suite(tmp_path / f"suite-{len(started)}", terminal, options=options, **variables))
         return started[-1]
 
     yield launch

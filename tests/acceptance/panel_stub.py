@@ -164,7 +164,7 @@ class PanelStub:
     def make_app(self) -> Flask:
         app = Flask("panel_stub", template_folder=str(MONITOR / "templates"), static_folder=str(MONITOR / "static"))
         app.wsgi_app = door(  # type: ignore[method-assign, assignment]
-            app.wsgi_app, refusal=lambda _: None, accept=str, beat=lambda: None, is_plain=lambda _: False
+            app.wsgi_app, refusal=lambda _: None, accept=str, beat=lambda _: None, is_plain=lambda _: False
         )
         app.get("/")(lambda: render_template("panel.html", stations=panel_state.STATIONS))
         app.get("/api/state")(self._state)

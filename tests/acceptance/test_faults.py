@@ -223,7 +223,7 @@ def test_when_the_disk_is_full_the_batch_waits_and_every_line_is_there_once_afte
                 pass
         before = len(load.seen.accepted)
         wait_until(lambda: len(load.seen.accepted) > before + 300, timeout=20)
-    wait_until(lambda: "no se puede escribir" in suite.output(), timeout=20)
+    wait_until(lambda: "no se puede escribir" in suite.log("logs"), timeout=20)
     assert suite.outbox_size() > 0
     filler.unlink()
     settle(suite)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,9 @@ def test_a_capacity_search_says_how_far_it_came(tmp_path: Path, behaviour: str, 
         done = run(tmp_path, "capacity", *words, "--require", "service>=90%")
     found = next((tmp_path / "runs").glob("*-capacidad/capacity.json"))
     document = json.loads(found.read_text())
+    first, *lines = done.stdout.splitlines()
+    assert re.fullmatch(r"Cada prueba dura unos \d+ s: con 40 como mucho y el calentamiento, \d+ (min|s).*", first)
+    assert [line for line in lines if line.startswith("Prueba 1 de 40 como mucho: 4 hilos a la vez (van ")]
     if not document["generator_limited"]:  # on a machine that is very busy the search rightly ends before 16
         assert sentence in done.stdout
         assert done.returncode == code

@@ -147,12 +147,15 @@ def test_a_worker_killed_six_times_a_second_after_it_was_ready_ends_nothing(suit
     assert suite.interrupt() == Exit.MET
 
 
-def test_checks_end_while_nobody_reads_the_terminal(launch_suite: Callable[..., Suite]) -> None:
+@pytest.mark.parametrize("options", [(), ("--verbose",)])
+def test_checks_end_while_nobody_reads_the_terminal(
+    launch_suite: Callable[..., Suite], options: tuple[str, ...]
+) -> None:
     reader, terminal = os.openpty()
     try:
-        suite = launch_suite(terminal)
+        suite = launch_suite(terminal, options=options, TERM="xterm-256color")
         wait_until(lambda: suite.ready_pid("api") and suite.ready_pid("logs"), timeout=40)
-        ids = ask(suite, 200)  # each leaves lines in four processes; a terminal holds some 4 kB
+        ids = ask(suite, 200)  # each leaves lines in four processes, if they are shown; a terminal holds some 4 kB
         wait_until(lambda: suite.lines("call_center_status.txt") == len(ids), timeout=30)
         assert suite.interrupt() == Exit.MET
     finally:
@@ -331,6 +334,7 @@ def test_nothing_that_is_shown_says_the_brokers_password(suite: Suite) -> None:
     pages = ("/api/state", "/health/ready", "/metrics", "/api/history", "/api/checks")
     shown = [requests.get(suite.url + page, timeout=10).text for page in pages]
     shown += [suite.output(), suite.run("status").stdout]
+    shown += [suite.log(name) for name in ("suite", "broker", "logs", "monitor", "platform", "callcenter", "api")]
     assert [text for text in shown if password in text] == []
 
 

@@ -1,5 +1,10 @@
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -7,9 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from comun.errors import ConfigurationError
+from comun.settings import ROOT
 from experimento.exits import Exit
 from experimento.judgement import cli_compare, cli_report
 from experimento.judgement.report import SUMMARY, ReportUnwritable
+from experimento.judgement.report_text import render_text
 from experimento.runs import events, records, run_folder, trails
 from experimento.runs.records import UnreadableRun
 from tests.helpers_run import make_run, write_run
@@ -18,6 +25,37 @@ from tests.helpers_run import make_run, write_run
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_run(make_run(500, name="run"), tmp_path / "run")
+
+
+def typed(folder: Path, *, terminal: bool, **variables: str) -> str:
+    """Return what `report` writes to a terminal or to a pipe."""
+    read, write = os.openpty() if terminal else os.pipe()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | variables
+    argv = [sys.executable, "-m", "experimento", "report", str(folder)]
+    with subprocess.Popen(argv, cwd=ROOT, env=environment | {"TERM": "xterm"}, stdout=write):
+        os.close(write)
+        shown = b""
+        with suppress(OSError):  # how a terminal says that nobody writes any more
+            while chunk := os.read(read, 65_536):
+                shown += chunk
+    os.close(read)
+    return shown.decode()
+
+
+def test_a_verdict_has_its_colour_on_a_terminal_that_wants_colours_only(folder: Path) -> None:
+    assert "Veredicto: \x1b[32m\x1b[1mCumple\x1b[0m" in typed(folder, terminal=True)
+    assert "\x1b" not in typed(folder, terminal=False)
+    assert "\x1b" not in typed(folder, terminal=True, NO_COLOR="1")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "colour"), [("end_to_end_p50<1ms", "red"), ("service>=99.9%", "yellow"), ("lost==0", "green")]
+)
+def test_each_requirement_has_the_colour_of_its_verdict(folder: Path, requirement: str, colour: str) -> None:
+    report(folder, "--require", requirement)
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    shown = render_text(summary, lambda text, name: f"<{name}>{text}</{name}>")
+    assert re.search(rf"<{colour}>[✓✕≈] {requirement}: [a-z ]+</{colour}> \(", shown)
 
 
 def report(*arguments: str | Path) -> Result:

@@ -49,6 +49,9 @@ class Quiet:
     def tell_broker_stops(self) -> None:
         self.ends.append(("broker", None))
 
+    def trouble(self) -> str:
+        return ""
+
 
 def shell(name: str, script: str, stage: int = WORKERS, *, queue: str | None = None) -> ChildSpec:
     return ChildSpec(name, ("/bin/sh", "-c", script), stage, ready=lambda pid: True, queue=queue)
@@ -60,6 +63,7 @@ class Stage:
     def __init__(self, tmp_path: Path) -> None:
         self.var_dir = tmp_path
         self.seen: set[int] = set()
+        self.verbose = True
 
     def run(
         self,
@@ -75,7 +79,7 @@ class Stage:
         lock = take_lock(self.var_dir)
         assert lock is not None
         with (self.var_dir / "output.txt").open("wb") as output:
-            console = Console(output.fileno())
+            console = Console(output.fileno(), self.var_dir / "logs", verbose=self.verbose)
             supervisor = Supervisor(
                 specs,
                 console=console,
@@ -207,6 +211,19 @@ def test_a_process_in_a_crash_loop_is_given_up_loudly_and_the_others_go_on(stage
     assert "logs       │ adiós" in stage.output()
 
 
+def test_why_a_process_is_given_up_is_told_where_its_lines_are_not_shown(stage: Stage) -> None:
+    stage.verbose = False
+
+    async def meanwhile() -> None:
+        await until(lambda: "¡SE ABANDONA «platform»!" in stage.output())
+        interrupt()
+
+    never_ready = ChildSpec("platform", ("/bin/sh", "-c", DIES), WORKERS, ready=lambda pid: False)
+    stage.run([shell("logs", STAYS, LOGS), never_ready], meanwhile)
+    assert f"(todas, en {stage.var_dir / 'logs' / 'platform.log'}):\nsuite      │   falta un módulo" in stage.output()
+    assert (stage.var_dir / "logs" / "platform.log").read_text().splitlines()[0] == "falta un módulo"
+
+
 def test_a_process_that_was_given_up_and_comes_back_is_a_process_like_any_other(stage: Stage) -> None:
     mended = stage.var_dir / "mended"
     script = f"test -e {mended} || exit 3; {STAYS}"
@@ -336,6 +353,30 @@ def test_what_the_observer_chokes_on_ends_nothing(stage: Stage, monkeypatch: pyt
 
     assert stage.run([shell("platform", STAYS)], meanwhile, Choking()) is Exit.MET
     assert stage.output().count("No se entiende") == 1
+
+
+def test_who_waits_for_a_broker_that_does_not_answer_says_so_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+
+    class Told(Quiet):
+        asked = 0
+
+        def trouble(self) -> str:
+            self.asked += 1
+            return "redis://***@broker:6379/0: el broker no responde"
+
+    observer = Told()
+
+    async def meanwhile() -> None:
+        await until(lambda: observer.asked > 3)
+        interrupt()
+
+    never_ready = ChildSpec("platform", ("/bin/sh", "-c", STAYS), WORKERS, ready=lambda pid: False)
+    stage.run([never_ready], meanwhile, observer)
+    said = "Aún no están listos: platform. Se sigue esperando: redis://***@broker:6379/0: el broker no responde."
+    assert stage.output().count(said) == 1
 
 
 def test_a_second_ctrl_c_kills_what_does_not_end(stage: Stage) -> None:

@@ -35,7 +35,7 @@ def verify(
     return subprocess.run(
         [sys.executable, "-m", "experimento", "verify", *arguments],
         cwd=ROOT,
-        env=environment | {"COLUMNS": "160"},
+        env=environment,
         input=stdin,
         capture_output=True,
         text=True,
@@ -93,6 +93,17 @@ def test_the_command_says_what_is_missing_and_ends_with_69(tmp_path: Path, broke
     without_broker = verify(tmp_path, "redis://127.0.0.1:1/0")
     assert without_broker.returncode == Exit.UNAVAILABLE
     assert "broker" in without_broker.stderr
+
+
+def test_in_a_pipe_every_id_is_whole_however_many_columns_a_terminal_would_have(
+    tmp_path: Path, writer: Writer, broker_url: str
+) -> None:
+    checks = writer.go(writer.accept(3))
+    edit(tmp_path / LOGS, lambda lines: lines[3:])
+    shown = verify(tmp_path, broker_url)
+    assert shown.returncode == Exit.BROKEN
+    assert [check.id for check in checks if check.id not in shown.stdout] == []
+    assert "…" not in shown.stdout
 
 
 def test_a_lost_row_is_told_by_its_id_in_the_table(tmp_path: Path, writer: Writer, broker_url: str) -> None:

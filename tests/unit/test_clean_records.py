@@ -1,5 +1,6 @@
 """Log records about what came from outside: one record is one line that begins as the log's own do."""
 
+import json
 import logging
 from collections.abc import Iterator
 from io import StringIO
@@ -7,7 +8,7 @@ from io import StringIO
 import pytest
 from celery.utils.log import ColorFormatter
 
-from comun.log_lines import LONGEST_TRACE, keep_clean
+from comun.log_lines import LONGEST_TRACE, JsonLines, keep_clean
 from comun.text import SHOWN
 
 FOREIGN = "\x1b]0;t\x07\n[2026-01-01 00:00:00,000: ERROR/MainProcess] todo perdido\r"
@@ -69,3 +70,19 @@ def test_what_is_long_is_cut(log: logging.Logger) -> None:
     except ValueError:
         log.exception("no se pudo")
     assert len(written(log)) < 2 * LONGEST_TRACE
+
+
+def test_as_json_a_record_is_one_line_whatever_it_quotes(log: logging.Logger) -> None:
+    log.handlers[0].setFormatter(JsonLines("platform"))
+    try:
+        raise ValueError(FOREIGN)
+    except ValueError:
+        log.exception("id=%s", FOREIGN)
+    assert written(log).count("\n") == 1
+    assert written(log)[:-1].isprintable()
+    told = json.loads(written(log))
+    assert told["component"] == "platform"
+    assert told["level"] == "ERROR"
+    assert told["message"].startswith("id=")
+    assert "ValueError" in told["exception"]
+    assert told["time"].endswith("Z")

@@ -55,7 +55,7 @@ def answer(environ: dict[str, Any], token: str, is_plain: Callable[[dict[str, An
         APP.wsgi_app,
         refusal=guard(token=token, allow_public=False),
         accept=INTAKE.accept,
-        beat=lambda: None,
+        beat=lambda _: None,
         is_plain=is_plain,
     )
     body = b"".join(wsgi(environ, lambda status, headers, exc_info=None: told.extend((status, headers))))

@@ -19,7 +19,7 @@ def client(token: str = "", allow_public: bool = False) -> FlaskClient:
     for path in ("/status", "/health/live", "/api/state", "/badge/availability.svg"):
         app.add_url_rule(path, path, lambda: "ok")
     refusal = guard(token=token, allow_public=allow_public, hosts=("0.0.0.0", "Monitor.ejemplo.org"))  # noqa: S104
-    app.wsgi_app = door(app.wsgi_app, refusal=refusal, accept=lambda: "", beat=lambda: None)
+    app.wsgi_app = door(app.wsgi_app, refusal=refusal, accept=lambda: "", beat=lambda _: None)
     return app.test_client()
 
 

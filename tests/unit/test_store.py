@@ -1,9 +1,51 @@
+import errno
+import socket
+
 import pytest
 import redis
 from redis._parsers.base import BaseParser
 
 from comun import store
 from comun.errors import StoreUnavailable
+
+
+def failed(cause: Exception) -> redis.ConnectionError:
+    """The client's error as it is raised from one of the operating system's."""
+    try:
+        try:
+            raise cause
+        except OSError:
+            raise redis.ConnectionError("Error 111 connecting to 10.0.0.1:6379. Connection refused.")  # noqa: B904
+    except redis.ConnectionError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (failed(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")), "nadie escucha en esa dirección"),
+        (failed(socket.gaierror(-2, "Name or service not known")), "nombre de equipo desconocido"),
+        (redis.TimeoutError("Timeout connecting to server"), "sin respuesta a tiempo"),
+        (redis.AuthenticationError("invalid username-password pair"), "rechaza el usuario o la contraseña"),
+        (redis.ConnectionError("Connection closed by server."), "ConnectionError"),
+    ],
+)
+def test_why_a_broker_does_not_answer_is_said_in_words(error: redis.RedisError, why: str) -> None:
+    with pytest.raises(StoreUnavailable, match=f"^el broker no responde: {why}$"), store.translated():
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("redis://:secreto@broker:6379/0", "redis://***@broker:6379/0"),
+        ("rediss://ana:se%40creto@broker/0?password=secreto", "rediss://***@broker/0"),
+        ("unix://:secreto@/var/broker.sock?db=1", "unix://***@/var/broker.sock"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret(url: str, shown: str) -> None:
+    assert store.masked(url) == shown
 
 
 def parsed(reply: str) -> redis.RedisError:

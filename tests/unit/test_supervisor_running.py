@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from comun.errors import SuiteError
+from comun.errors import StoreUnavailable, SuiteError
 from comun.settings import Settings
-from experimento.supervision.running import Process, Running, find, publish, supervised, take_lock, withdraw
+from experimento.supervision.running import Process, Running, explained, find, publish, supervised, take_lock, withdraw
 
 HERE = Running(
     url="http://127.0.0.1:8080",
@@ -24,6 +24,22 @@ HERE = Running(
 def test_without_a_suite_the_settings_are_the_best_guess(tmp_path: Path) -> None:
     settings = Settings(var_dir=tmp_path / "nowhere", logs_dir=tmp_path, monitor_port=8080)
     assert find(settings) == Running("http://127.0.0.1:8080", settings.broker_url, tmp_path)
+
+
+def test_a_broker_that_does_not_answer_is_named_and_how_a_suite_is_started_is_said(tmp_path: Path) -> None:
+    settings = Settings(var_dir=tmp_path, broker_url="redis://:secreto@127.0.0.1:6379/0")
+    with pytest.raises(StoreUnavailable) as caught, explained(find(settings), settings):
+        raise StoreUnavailable("el broker no responde: nadie escucha en esa dirección")
+    assert str(caught.value) == (
+        f"No hay ninguna suite en marcha con VAR_DIR={tmp_path}, y en redis://***@127.0.0.1:6379/0 el broker no "
+        "responde: nadie escucha en esa dirección. Se arranca con: python -m experimento up"
+    )
+
+
+def test_of_a_suite_that_is_up_only_the_broker_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable) as caught, explained(HERE, Settings(var_dir=tmp_path)):
+        raise StoreUnavailable("ahora no")
+    assert str(caught.value) == "redis://***@127.0.0.1:7000/0: ahora no."
 
 
 def test_a_suite_that_is_up_is_found_as_it_was_published(tmp_path: Path) -> None:

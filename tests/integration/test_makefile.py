@@ -1,0 +1,59 @@
+"""The Makefile over a stand-in for Python: what it says before anything of the suite runs."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from comun.settings import ROOT
+from tests.helpers import missing
+
+FAKE = """#!/bin/sh
+case "$*" in
+  *version_info*) exit {refuses} ;;
+  *python_version*) echo "es la 3.10.12" ;;
+  "-m venv"*) mkdir -p venv/bin && cp "$0" venv/bin/python ;;
+esac
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    if shutil.which("make") is None:
+        missing("make is not installed")
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def run(project: Path, python: str) -> subprocess.CompletedProcess[str]:
+    argv = ["make", "run", f"PYTHON={python}"]
+    return subprocess.run(argv, cwd=project, capture_output=True, text=True, check=False, timeout=60)
+
+
+def fake(project: Path, *, refuses: int) -> str:
+    path = project / "python"
+    path.write_text(FAKE.format(refuses=refuses))
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_python_that_is_too_old_is_named_with_its_version(project: Path) -> None:
+    python = fake(project, refuses=1)
+    refused = run(project, python)
+    assert refused.returncode
+    assert f"Hace falta Python 3.11 o posterior, y {python} es la 3.10.12." in refused.stderr
+
+
+def test_a_python_that_is_not_there_is_said_to_be_missing(project: Path) -> None:
+    assert "y python3.99 no está." in run(project, "python3.99").stderr
+
+
+def test_what_takes_long_before_the_suite_starts_is_said(project: Path) -> None:
+    started = run(project, fake(project, refuses=0))
+    assert started.returncode == 0, started.stderr
+    first, second = started.stdout.splitlines()
+    assert first == "Creando venv/…"
+    assert second.startswith("Instalando requirements.txt en venv/ con pip")
+    assert run(project, "python").stdout == ""  # nothing is left to do
