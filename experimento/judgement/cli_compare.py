@@ -14,6 +14,7 @@ from experimento.judgement.measures import measure
 from experimento.judgement.repetition import LEAST, compare_runs
 from experimento.runs import records, run_folder
 from experimento.runs.run_folder import Run
+from experimento.screen import painter
 
 _LONGEST = 4_000  # characters of what is said of one aspect
 _AFTER = "experimento.after"  # how many arguments stand after `--`
@@ -87,11 +88,12 @@ def command(
     measured = [[measure(run) for run in side] for side in read]
     (name_a, name_b), ([*one], [*other]) = [", ".join(run.name for run in side) for side in (before, after)], measured
     figures = compare(one[0], other[0]) if single else compare_runs(one, other)
-    text = comparison_report.FORMATS[form](name_a, name_b, figures)
-    if out is None:
-        click.echo(text, nl=False)
+    if out is not None:
+        report.write_report(out, comparison_report.FORMATS[form](name_a, name_b, figures))
+    elif form == "text":
+        click.echo(comparison_report.render_text(name_a, name_b, figures, painter()), nl=False)
     else:
-        report.write_report(out, text)
+        click.echo(comparison_report.FORMATS[form](name_a, name_b, figures), nl=False)
     if any(figure.change is Change.WORSE for figure in figures):
         return Exit.NOT_MET
     differs = any(figure.change is Change.SHIFTED and figure.subject != "reported" for figure in figures)

@@ -8,6 +8,7 @@ from comun.text import clean, markdown
 from experimento.judgement.comparison import Change, Figure, untold
 from experimento.judgement.wording import STAGE_TITLES, duration
 from experimento.runs.latency import END_TO_END
+from experimento.screen import Paint, plain
 
 _TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
 _LEADERS = ("service", END_TO_END)
@@ -20,14 +21,15 @@ _SCOPE = (
 _REPEATED = "Cada ejecución cuenta como una observación (Welch); en conjunto, un 5 % de error sobre {} cifras."
 
 
-def render_text(before: str, after: str, figures: Sequence[Figure]) -> str:
-    """Return the table for a terminal, the conclusion last."""
+def render_text(before: str, after: str, figures: Sequence[Figure], paint: Paint = plain) -> str:
+    """Return the table for a terminal, the conclusion last; `paint` colours that."""
     rows = [("", "Cifra", "A", "B", "B - A", "intervalo", "")]
     rows += [(_SIGNS[figure.change], _title(figure), *_cells(figure), _word(figure)) for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
     header = [f"A: {clean(before)}", f"B: {clean(after)}", ""]
-    return "\n".join([*header, *lines, "", _scope(figures), _conclusion(figures)]) + "\n"
+    conclusion = paint(_conclusion(figures), _colour(figures))
+    return "\n".join([*header, *lines, "", _scope(figures), conclusion]) + "\n"
 
 
 def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
@@ -59,6 +61,13 @@ def _conclusion(figures: Sequence[Figure]) -> str:
     if unknown := [_title(figure) for figure in untold(figures)]:
         parts.append(f"No se puede decir: {', '.join(unknown)}")
     return "; ".join(parts) or "Sin cambio real"
+
+
+def _colour(figures: Sequence[Figure]) -> str:
+    changes = {figure.change for figure in figures}
+    if Change.WORSE in changes:
+        return "red"
+    return "yellow" if Change.SHIFTED in changes or untold(figures) else "green"
 
 
 def _scope(figures: Sequence[Figure]) -> str:

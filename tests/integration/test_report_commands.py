@@ -14,7 +14,9 @@ from click.testing import CliRunner, Result
 from comun.errors import ConfigurationError
 from comun.settings import ROOT
 from experimento.exits import Exit
-from experimento.judgement import cli_compare, cli_report
+from experimento.judgement import cli_compare, cli_report, comparison_report
+from experimento.judgement.comparison import compare as compare_figures
+from experimento.judgement.measures import measure
 from experimento.judgement.report import SUMMARY, ReportUnwritable
 from experimento.judgement.report_text import render_text
 from experimento.runs import events, records, run_folder, trails
@@ -316,3 +318,12 @@ def test_two_runs_are_compared(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "cambio.md"
     assert compare(folder, slower, "--format", "markdown", "--out", out).stdout == ""
     assert out.read_text(encoding="utf-8").startswith("## Difiere más de lo que explica el muestreo: GET /status")
+
+
+def test_what_a_comparison_found_has_its_colour(folder: Path, tmp_path: Path) -> None:
+    other = write_run(make_run(500, name="otra", slowness=30), tmp_path / "otra")
+    figures = compare_figures(measure(run_folder.read(folder)), measure(run_folder.read(other)))
+    shown = comparison_report.render_text("a", "b", figures, lambda text, name: f"<{name}>{text}")
+    assert "\n<yellow>Difiere" in shown
+    same = compare_figures(measure(run_folder.read(folder)), measure(run_folder.read(folder)))
+    assert "\n<green>" in comparison_report.render_text("a", "a", same, lambda text, name: f"<{name}>{text}")
