@@ -158,6 +158,7 @@ class Settings:
     var_dir: Path = setting("VAR_DIR", ROOT / "var", Path)
     logs_dir: Path = setting("LOGS_DIR", Path(), Path)
     log_format: str = setting("LOG_FORMAT", "text", _one_of("text", "json"))
+    runs_dir: Path = setting("RUNS_DIR", ROOT / "runs", Path)
     ledger_kept: float = setting("LEDGER_KEPT", 0.0, _duration(3_600, 31_536_000))
     monitor_host: str = setting("MONITOR_HOST", "127.0.0.1")
     monitor_hosts: str = setting("MONITOR_HOSTS", "", _names)

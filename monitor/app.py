@@ -24,6 +24,9 @@ from monitor.security import guard
 from monitor.showing import metrics, snapshot
 from monitor.showing.api import Sources, make_api
 from monitor.showing.panel import Panel
+from monitor.showing.run_process import RunProcess
+from monitor.showing.runs import Runs
+from monitor.showing.runs_api import RunSources, make_runs_api
 from monitor.tasks import register
 from monitor.watching import notify
 from monitor.watching.count_buffer import Tally
@@ -69,6 +72,11 @@ app.register_blueprint(
             target=settings.monitor_target,
             deadline=settings.check_deadline,
         )
+    )
+)
+app.register_blueprint(
+    make_runs_api(
+        RunSources(Runs(settings.runs_dir), RunProcess(settings), has_token=bool(settings.monitor_token)),
     )
 )
 app.wsgi_app = door(  # type: ignore[method-assign, assignment]

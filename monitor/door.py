@@ -46,7 +46,9 @@ def door(
     def answer(environ: Environ, start_response: Start) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             kept = status[0] in "23" and environ["PATH_INFO"].startswith(CACHED)
-            return start_response(status, headers + (HEADERS if kept else NO_STORE), exc_info)
+            own = {name for name, _ in headers}  # a report has a narrower policy of its own
+            added = [each for each in (HEADERS if kept else NO_STORE) if each[0] not in own]
+            return start_response(status, headers + added, exc_info)
 
         if refused := refusal(environ):
             return problem(refused)(environ, start)

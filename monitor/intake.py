@@ -106,8 +106,8 @@ class Intake:
             check_id = NOBODY
             check_id = new_id(self._clock.now(), random.getrandbits(62))
             self._in_flight.refuse_newcomer()
-        except SuiteError:
-            self._counting.refused([check_id])
+        except SuiteError as exc:
+            self._counting.refused([check_id], exc)
             raise
         with self._joining:
             group = self._open
@@ -116,22 +116,23 @@ class Intake:
                 group.deadline = deadline
                 self._loop.wake()
         if not group.done.wait(max(0.0, deadline - time.monotonic())):
-            self._withdraw(group, check_id)
-            raise AcceptanceUncertain("el broker no confirmó la escritura a tiempo", check_id)
+            late = AcceptanceUncertain("el broker no confirmó la escritura a tiempo", check_id)
+            self._withdraw(group, check_id, late)
+            raise late
         if isinstance(group.error, Overloaded):
             raise Overloaded(str(group.error)) from group.error
         if group.error is not None:
             raise AcceptanceUncertain(str(group.error), check_id) from group.error
         return check_id
 
-    def _withdraw(self, group: _Group, check_id: str) -> None:
+    def _withdraw(self, group: _Group, check_id: str, why: SuiteError) -> None:
         """Take a check out of a group that nobody writes yet. What is being written is counted by how that ends."""
         with self._joining:
             withdrawn = group is self._open
             if withdrawn:
                 group.ids.remove(check_id)
         if withdrawn:
-            self._counting.refused([check_id])
+            self._counting.refused([check_id], why)
 
     def _write(self) -> None:
         """Write a whole group with one round trip, trying again until the budget of its first request is used up.
@@ -163,7 +164,7 @@ class Intake:
             if group.error is None:
                 self._publisher.put(group.ids)
             else:
-                self._counting.refused(group.ids)
+                self._counting.refused(group.ids, group.error)
 
     def _gather(self) -> _Group:
         """Let the group fill while the system is crowded, then close it, whatever happens."""

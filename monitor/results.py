@@ -21,8 +21,8 @@ class Counting(Protocol):
     def ended(self, checks: Sequence[Check], duplicates: int) -> list[Command]:
         """Return the commands that count checks which ended for the first time; they run as those are kept."""
 
-    def refused(self, ids: Iterable[str]) -> None:
-        """Count requests that were answered 503, also while the store is away."""
+    def refused(self, ids: Iterable[str], why: BaseException) -> None:
+        """Count requests that were answered 503 because of an error, also while the store is away."""
 
     def resent(self, count: int) -> None:
         """Count checks that were sent again."""

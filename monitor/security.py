@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Callable, Container, Iterable
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from werkzeug.datastructures import Authorization, WWWAuthenticate
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
@@ -79,6 +80,21 @@ def is_unasked(environ: Environ) -> bool:
         or "prefetch" in environ.get("HTTP_SEC_PURPOSE", "")
         or environ.get("HTTP_PURPOSE") == "prefetch"
     )
+
+
+def why_not_act(environ: Environ, *, has_token: bool) -> HTTPException | None:
+    """Return why a request may change nothing, None if it may; `has_token`: it has shown the monitor's token.
+
+    A browser says whose page sends it; that of another site, or of another port of this machine, is nobody's wish.
+    Without a token it has to come from this machine, whoever else may ask.
+    """
+    origin, host = environ.get("HTTP_ORIGIN"), environ.get("HTTP_HOST", "")
+    is_foreign = origin is not None and urlsplit(origin).hostname != urlsplit(f"//{host}").hostname
+    if is_foreign or environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin":
+        return Forbidden("Solo la página del propio monitor inicia o detiene ejecuciones.")
+    if not has_token and not is_local(environ.get("REMOTE_ADDR")):
+        return Forbidden("Sin MONITOR_TOKEN solo se inician ejecuciones desde esta misma máquina.")
+    return None
 
 
 def challenges() -> Iterable[WWWAuthenticate]:

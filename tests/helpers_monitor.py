@@ -20,6 +20,9 @@ from monitor.showing import metrics, snapshot
 from monitor.showing.api import Sources, make_api
 from monitor.showing.openapi import describe_api
 from monitor.showing.panel import Panel
+from monitor.showing.run_process import RunProcess
+from monitor.showing.runs import Runs
+from monitor.showing.runs_api import RunSources, make_runs_api
 from monitor.watching.count_buffer import Tally
 from monitor.watching.counter_store import CounterStore
 from monitor.watching.journal import Journal
@@ -55,6 +58,10 @@ class Monitor:
                     target=settings.monitor_target,
                 )
             )
+        )
+        has_token = bool(settings.monitor_token)
+        app.register_blueprint(
+            make_runs_api(RunSources(Runs(settings.runs_dir), RunProcess(settings), has_token=has_token))
         )
         app.wsgi_app = door(  # type: ignore[method-assign, assignment]
             app.wsgi_app,

@@ -40,6 +40,7 @@ _CLOSED, _OPEN = ("threads", "requests", "pause", "lockstep"), ("duration", "arr
 @click.option("--until-decided", is_flag=True, help="Termina en cuanto el requisito sobre el servicio está decidido.")
 @click.option("--name", type=options.Name(), default="carga", show_default=True, help="Parte del nombre de la carpeta.")
 @options.out
+@click.option("--folder-in", "told", type=click.Path(path_type=Path), hidden=True)  # the panel follows its runs by it
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -59,6 +60,7 @@ def command(
     until_decided: bool,
     name: str,
     out: Path,
+    told: Path | None,
 ) -> Exit:
     """Pone carga sobre el monitor, concilia cada consulta y emite un veredicto.
 
@@ -85,7 +87,7 @@ def command(
         requirements=wanted,
         until_decided=service_target(wanted or usual()) if until_decided else None,
     )
-    return run_and_tell(order, settings, out=out, name=name).exit
+    return run_and_tell(order, settings, out=out, name=name, told=told).exit
 
 
 def _refuse_mixture(ctx: click.Context, *, is_open: bool) -> None:

@@ -86,7 +86,12 @@ settle = click.option(
     "--settle", type=Seconds(0, 3_600), default="60s", show_default=True, help="Espera máxima a las respuestas."
 )
 out = click.option(
-    "--out", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Dónde va la carpeta."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=RUNS,
+    envvar="RUNS_DIR",
+    show_default=True,
+    help="Dónde va la carpeta.",
 )
 
 

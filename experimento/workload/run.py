@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from comun import files
 from comun.clock import Clock
 from comun.errors import StoreUnavailable
 from comun.settings import Settings
@@ -150,10 +151,17 @@ def _keep_events(folder: Path, plan: dict[str, Any], made: Sequence[Record], set
     events.write(folder, found)
 
 
-def run_and_tell(order: Order, settings: Settings, *, out: Path, name: str, show: Show | None = None) -> Done:
-    """Carry out one order in a new folder below `out`, and print the verdict and what it rests on."""
+def run_and_tell(
+    order: Order, settings: Settings, *, out: Path, name: str, show: Show | None = None, told: Path | None = None
+) -> Done:
+    """Carry out one order in a new folder below `out`, and print the verdict and what it rests on.
+
+    The path of that folder is written into the file `told` before the first request.
+    """
     run = Run(order, settings, make_console())
     folder = records.make_folder(out, name, datetime.now().astimezone())
+    if told is not None:
+        files.replace(told, str(folder))
     try:
         done = run.carry_out(folder, show)
     except KeyboardInterrupt:

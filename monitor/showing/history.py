@@ -16,7 +16,10 @@ WINDOW_PATTERN = r"^[1-9][0-9]{0,3}[smhdwy]$"
 STEPS = (1, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 86_400)  # seconds between two points
 MOST_POINTS = 400
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-COUNTED = (Count.ACCEPTED, Count.REFUSED, Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.LATE)
+COUNTED = (
+    *(Count.ACCEPTED, Count.REFUSED, Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.LATE),
+    *(Count.OVERLOADED, Count.UNCONFIRMED),
+)
 
 
 class Plan(NamedTuple):
@@ -69,7 +72,7 @@ def compose(
     each = plan.step // plan.line.level.seconds
     columns = {counter.name.lower(): _summed(series(plan.line, chunks, counter), each) for counter in COUNTED}
     first = plan.line.first * plan.line.level.seconds
-    within = [event for event in events if plan.start <= event["at"] < plan.end]
+    happened = [event for event in events if plan.start <= event["at"] < plan.end]
     return {
         "from": plan.start,
         "to": plan.end,
@@ -82,10 +85,10 @@ def compose(
         ],
         "flips": [
             {"at": event["at"], "before": event["before"], "after": event["after"]}
-            for event in within
+            for event in happened
             if event["kind"] == "flip"
         ],
-        "events": [{"at": event["at"], "kind": event["kind"], "text": event["text"]} for event in within],
+        "events": [{"at": event["at"], "kind": event["kind"], "text": event["text"]} for event in happened],
     }
 
 

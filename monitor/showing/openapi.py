@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from comun.messages import Status
 from monitor.showing.history import WINDOW_PATTERN
 from monitor.showing.query import FARTHEST
+from monitor.showing.runs import FOLDER
 from monitor.showing.schemas import COUNT, ID, components, one_of, ref
 from monitor.watching.counter_store import RECENT
 from monitor.web import WAITERS
@@ -24,7 +25,10 @@ PROBLEMS = {
     400: "Un parámetro desconocido, repetido o imposible.",
     401: "Falta el token, en la cabecera Authorization: Bearer.",
     403: "Sin token solo se atiende a esta máquina; ni nombres ajenos en Host, ni consultas de otro sitio o precargas.",
-    404: "No se conoce esa consulta, o ya no se conserva.",
+    404: "No se conoce, o ya no se conserva.",
+    409: "Ahora no: ya hay una en marcha, o esa ya terminó.",
+    413: "El cuerpo es demasiado largo, o no dice cuánto mide.",
+    415: "El cuerpo no es de tipo application/json.",
     503: "El broker no responde o hay demasiadas consultas en curso; Retry-After dice cuándo volver.",
 }
 
@@ -32,6 +36,7 @@ PROBLEMS = {
 class Operation(NamedTuple):
     """One operation as /docs shows it."""
 
+    method: str
     path: str
     summary: str
     parameters: list[Json]
@@ -63,12 +68,14 @@ def operations(document: Json) -> list[Operation]:
     """List a document's operations."""
     return [
         Operation(
+            method.upper(),
             path,
-            item["get"]["summary"],
-            item["get"].get("parameters", []),
-            [(code, answer["description"], _kind(answer)) for code, answer in item["get"]["responses"].items()],
+            described["summary"],
+            described.get("parameters", []),
+            [(code, answer["description"], _kind(answer)) for code, answer in described["responses"].items()],
         )
         for path, item in document["paths"].items()
+        for method, described in item.items()
     ]
 
 
@@ -132,11 +139,50 @@ def _paths() -> Json:
         "/badge/availability.json": _get(
             "La disponibilidad para shields.io", {200: _ok("Shields")}, [window], store=True
         ),
+        **_run_paths(),
         "/metrics": _get("Métricas para Prometheus", {200: _media("text/plain")}),
         "/openapi.json": _get("Este documento", {200: {"description": "OpenAPI 3.1.", **_json({"type": "object"})}}),
         "/docs": _get("Este documento, para leer", {200: _media("text/html")}),
         "/": _get("El panel", {200: _media("text/html")}),
     }
+
+
+def _run_paths() -> Json:
+    folder = {"type": "string", "pattern": f"^{FOLDER.pattern}$", "description": "la carpeta de una ejecución"}
+    sides = [
+        {**_query(name, folder, text), "required": True} for name, text in (("a", "La primera."), ("b", "La otra."))
+    ]
+    anyway = _query("anyway", {"type": "integer", "minimum": 0, "maximum": 1}, "1: también con cargas distintas.")
+    by_name, by_id = (
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "description": "un texto"},
+            "description": text,
+        }
+        for name, text in (("name", "La carpeta de la ejecución."), ("id", "El que dio al iniciarse."))
+    )
+    started = {202: {"description": "Se hará.", **_json(ref("Started"))}}
+    return {
+        "/api/runs": {
+            **_get("Las ejecuciones, y cómo va la iniciada desde el panel", {200: _ok("Runs")}),
+            **_post("Inicia una ejecución contra esta suite", started, "Order"),
+        },
+        "/api/runs/{id}/stop": _post("La detiene en orden, como Ctrl-C", started, "Nothing", [by_id]),
+        "/api/comparison": _get(
+            "Compara dos ejecuciones", {200: _ok("Comparison")}, [*sides, anyway], missing=True, conflict=True
+        ),
+        "/runs/{name}/report.html": _get(
+            "El informe de una ejecución", {200: _media("text/html")}, [by_name], missing=True
+        ),
+    }
+
+
+def _post(summary: str, answers: dict[int, Json], body: str, parameters: list[Json] | None = None) -> Json:
+    """Describe a POST, which takes JSON."""
+    described: Json = _get(summary, answers, parameters, conflict=True, body=True)["get"]
+    return {"post": {**described, "requestBody": {"required": True, **_json(ref(body))}}}
 
 
 def _get(
@@ -147,10 +193,13 @@ def _get(
     missing: bool = False,
     store: bool = False,
     public: bool = False,
+    conflict: bool = False,
+    body: bool = False,
     description: str = "",
 ) -> Json:
-    """Describe a GET; `missing`: it may answer 404, `store`: 503, `public`: it needs no token."""
+    """Describe a GET; `missing`: it may answer 404, `conflict`: 409, `store`: 503, `public`: it needs no token."""
     codes = [400, *([] if public else [401, 403]), *([404] if missing else []), *([503] if store else [])]
+    codes += [*([409] if conflict else []), *([413, 415] if body else [])]
     problems = {
         code: {"description": PROBLEMS[code], **_json(ref("Problem"), "application/problem+json")} for code in codes
     }

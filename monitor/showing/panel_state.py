@@ -14,6 +14,11 @@ from monitor.watching.time_buckets import SECOND, Chunk, Count, Span, chunks_of,
 
 VERSION = 1
 TIMELINE = 300  # seconds
+DRAWN = (
+    *(Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.REFUSED),
+    *(Count.OVERLOADED, Count.UNCONFIRMED),  # why they were refused
+)
+RANKS = {"median_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
 class Station(NamedTuple):
@@ -91,7 +96,7 @@ def compose(
         "timeline": timeline(facts, plan.timeline),
         "events": [_shown(event) for event in sorted(facts.events, key=lambda event: event["at"], reverse=True)],
         "stations": [_station(facts, now, station) for station in STATIONS],
-        "outbox": {"size": facts.outbox, "oldest_ms": _age(facts.oldest, now)},
+        "outbox": {"size": facts.outbox, "oldest_ms": _longest_wait(facts, plan.timeline, now)},
         "dead_letters": facts.dead_letters,
         "failing": [
             {"process": beat["role"], "loop": loop, "error": error}
@@ -109,8 +114,7 @@ def compose(
 
 def timeline(facts: Snapshot, span: Span) -> dict[str, Any]:
     """Return the answers and refusals of each second."""
-    counted = (Count.AVAILABLE, Count.UNAVAILABLE, Count.UNANSWERED, Count.REFUSED)
-    lists = {counter.name.lower(): series(span, facts.chunks, counter) for counter in counted}
+    lists = {counter.name.lower(): series(span, facts.chunks, counter) for counter in DRAWN}
     return {"start": span.first, "step": span.level.seconds, **lists}
 
 
@@ -171,10 +175,8 @@ def _station(facts: Snapshot, now: float, station: Station) -> dict[str, Any]:
     name, part, _ = station.words
     workers = sum(beat["role"] == role.id for beat in running(facts.workers, now))
     depth = facts.depths[queue] if queue else None
-    median = None
-    if hop in LEGS:
-        place = LEGS.index(hop) * BUCKETS
-        median = percentile(facts.legs[place : place + BUCKETS], 0.5)
+    place = LEGS.index(hop) * BUCKETS if hop in LEGS else len(facts.legs)
+    sketch = facts.legs[place : place + BUCKETS]
     return {
         "id": id_,
         "title": f"{name} ({part})" if part else name,
@@ -184,8 +186,24 @@ def _station(facts: Snapshot, now: float, station: Station) -> dict[str, Any]:
         "queue": queue,
         "depth": depth,
         "oldest_ms": _age(facts.queue_ages.get(queue), now) if queue and depth else None,
-        "median_ms": None if median is None else median * 1e3,
+        **{name: _ms(percentile(sketch, rank)) for name, rank in RANKS.items()},
     }
+
+
+def _longest_wait(facts: Snapshot, span: Span, now: float) -> float | None:
+    """Return for how many milliseconds the oldest check in flight has waited, as far as two hints tell.
+
+    The one that is due first need not be the oldest, once some were sent again.
+    """
+    if not facts.outbox:
+        return None
+    since = _waiting_since(facts, span, now)
+    known = [facts.oldest, None if since is None else (since + 1) * 1_000_000]  # the end of that second
+    return max((_age(each, now) or 0.0 for each in known if each is not None), default=None)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1e3
 
 
 def _age(microseconds: int | None, now: float) -> float | None:

@@ -5,7 +5,9 @@ from typing import Any
 from comun.messages import Hop, Status
 from monitor.showing.availability import DECIDING, WINDOWS
 from monitor.showing.history import COUNTED, PERCENTILES
-from monitor.showing.panel_state import STATIONS
+from monitor.showing.panel_state import DRAWN, RANKS, STATIONS
+from monitor.showing.run_process import REQUESTS, THREADS
+from monitor.showing.runs import ASKED, VERDICTS
 
 Schema = dict[str, Any]
 
@@ -60,6 +62,7 @@ def components() -> dict[str, Schema]:
     measured = {"service": ref("Share"), "reported": ref("Share"), "unknown_seconds": COUNT}
     event = closed("Lo que el monitor anotó.", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
     counted = {counter.name.lower(): COUNT for counter in COUNTED}
+    event = closed("Algo que pasó.", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
     return {
         "Problem": closed(
             "Un error, según RFC 9457.",
@@ -114,6 +117,7 @@ def components() -> dict[str, Schema]:
             flips=array(closed("Un cambio de estado.", at=NUMBER, before=ended, after=ended)),
             events=array(event),
         ),
+        **_runs(age),
         "State": closed(
             "Todo lo que muestra el panel; horas en segundos desde 1970, duraciones en milisegundos.",
             now=NUMBER,
@@ -137,10 +141,10 @@ def components() -> dict[str, Schema]:
             ),
             windows=array(closed("", window=one_of(*WINDOWS), **measured)),
             timeline=closed(
-                "Respuestas y rechazos por segundo.",
+                "Respuestas y rechazos por segundo; los dos últimos, por qué se rechazaron.",
                 start=COUNT,
                 step=COUNT,
-                **{name: array(COUNT) for name in ("available", "unavailable", "unanswered", "refused")},
+                **{counter.name.lower(): array(COUNT) for counter in DRAWN},
             ),
             events=array(event),
             stations=array(
@@ -154,7 +158,7 @@ def components() -> dict[str, Schema]:
                     queue=nullable(STRING),
                     depth=nullable(COUNT),
                     oldest_ms=age,
-                    median_ms=age,
+                    **dict.fromkeys(RANKS, age),
                 )
             ),
             outbox=closed("Consultas aceptadas que aún no han terminado.", size=COUNT, oldest_ms=age),
@@ -167,5 +171,49 @@ def components() -> dict[str, Schema]:
             resent=COUNT,
             checks=array(ref("Trail")),
             logs=array(STRING),
+        ),
+    }
+
+
+def _runs(age: Schema) -> dict[str, Schema]:
+    """Return the components of the runs; `age` is a number from 0 on, or null."""
+    order: dict[str, Schema] = {
+        "threads": {"type": "integer", "minimum": 1, "maximum": THREADS},
+        "requests": {"type": "integer", "minimum": 1, "maximum": REQUESTS},
+        "name": {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}$"},
+    }
+    current = closed(
+        "La última ejecución que se inició desde el panel.",
+        id=STRING,
+        started=NUMBER,
+        **order,
+        stage=one_of("starting", "loading", "settling", "ended"),
+        planned=COUNT,
+        done=COUNT,
+        stopping={"type": "boolean"},
+        run={**nullable(STRING), "description": "Su carpeta, cuando ya está juzgada."},
+        said={**STRING, "description": "Lo último que dijo, cuando ya terminó."},
+    )
+    run = closed(
+        "Una ejecución, según su resumen; nulo lo que no consta.",
+        name=STRING,
+        started=age,
+        seconds=age,
+        verdict=nullable(one_of(*VERDICTS)),
+        interrupted={"type": "boolean"},
+        asked=closed("", **dict.fromkeys(ASKED, age)),
+        service=ref("Share"),
+        report={"type": "boolean"},
+    )
+    return {
+        "Order": closed("Una ejecución que iniciar: hilos, peticiones de cada uno y nombre.", **order),
+        "Nothing": {"type": "object", "description": "Un objeto, diga lo que diga."},
+        "Started": closed("El id de la ejecución iniciada o detenida.", id=STRING),
+        "Comparison": closed("Lo que dice `compare`, y su código de salida.", exit={"type": "integer"}, text=STRING),
+        "Runs": closed(
+            "Las ejecuciones, la más reciente primero; `refusal` dice por qué desde aquí no se puede iniciar otra.",
+            runs=array(run),
+            current=nullable(current),
+            refusal=nullable(STRING),
         ),
     }

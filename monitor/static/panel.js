@@ -1,21 +1,9 @@
 // The panel: asks /api/state once a second and draws the answer; sends a check and shows its way.
 
-const WORDS = {
-  // The words of every state; its colour and its sign are in panel.css under the same name.
-  available: 'Disponible :)',
-  unavailable: 'No disponible :(',
-  unanswered: 'Sin respuesta',
-  refused: 'Rechazada',
-  in_flight: 'En curso',
-  met: 'Cumple',
-  not_met: 'No cumple',
-  inconclusive: 'No concluyente',
-  unknown: 'Sin datos todavía',
-  up: 'En marcha',
-  down: 'Parado',
-  silent: 'Sin noticias', // the broker, which would tell, is away
-};
-const CLASSES = ['available', 'unavailable', 'unanswered', 'refused']; // of the timeline, from the bottom up
+import { refresh, showTimeline } from './chart.js';
+import { $, WORDS, ago, at, count, exactly, get, lasting, make, mark, percent, server, serverNow, share, write } from './common.js';
+import { refreshRuns } from './runs.js';
+
 const STATIONS = [...document.querySelectorAll('.station')].map(({ id }) => id.slice('station-'.length)); // in order
 const HOPS = [
   // What happened at each hop, and in which lane of the sequence diagram.
@@ -27,73 +15,25 @@ const HOPS = [
 ];
 const LANES = ['Monitor', 'Plataforma', 'Receptor'];
 const WINDOWS = { '1m': '1 min', '5m': '5 min', '1h': '1 h', '24h': '24 h' };
+const RULES = { // why, from where the interval lies
+  met: 'Cumple porque lo exigido queda por debajo de todo el intervalo de confianza',
+  not_met: 'No cumple porque lo exigido queda por encima de todo el intervalo de confianza',
+  inconclusive: 'No se puede decidir porque lo exigido queda dentro del intervalo de confianza',
+};
+const ERROR = 0.025; // the chance of a wrong bound that the interval allows at each end
 const METRICS = { service: 'servicio', reported: 'disponibilidad informada' };
-const CHART_HEIGHT = 190;
-const WHOLE_STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1e3, 1e4].map((ten) => n * ten)).sort((a, b) => a - b);
 const POLL_MS = 1000;
 const STALE_MS = 3000;
 const TRAVEL_MS = 3200; // how long the picture takes to show a trip that really lasts a few milliseconds
 
-const $ = (id) => document.getElementById(id);
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
-const live = { state: null, etag: null, seen: 0, resumed: Date.now(), offset: 0, chart: null, asking: false };
-
-// ---- words and figures ------------------------------------------------------------------------------------------
-
-const integer = new Intl.NumberFormat('es');
-const share = new Intl.NumberFormat('es', { style: 'percent', maximumFractionDigits: 3 }); // of what was set
-const measured = new Intl.NumberFormat('es', {
-  style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2,
-  roundingMode: 'floor', // 99.999 % must not read 100 %
-});
-const clock = new Intl.DateTimeFormat('es', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const minute = new Intl.DateTimeFormat('es', { hour: '2-digit', minute: '2-digit' });
-
-const at = (seconds) => clock.format(seconds * 1000);
-const exactly = (seconds) => `${at(seconds)},${String(Math.round((seconds % 1) * 1e6)).padStart(6, '0')}`;
-const percent = (value) => (value == null ? '—' : measured.format(value));
-const count = (value) => (value == null ? '—' : integer.format(value));
-const serverNow = () => Date.now() / 1000 + live.offset;
-
-const UNITS = [ // from how many milliseconds on, the unit's milliseconds, its name
-  [1728e5, 864e5, 'day'], [72e5, 36e5, 'hour'], [12e4, 6e4, 'minute'], [1e3, 1e3, 'second'], [0, 1, 'millisecond'],
-];
-
-function lasting(ms, digits) {
-  if (ms == null) return '—';
-  const [, size, unit] = UNITS.find(([least]) => ms >= least);
-  const places = digits ?? (size < 6e4 && ms / size < 10 ? 1 : 0);
-  const format = { style: 'unit', unit, minimumFractionDigits: places, maximumFractionDigits: places };
-  return new Intl.NumberFormat('es', format).format(ms / size);
-}
-
-const ago = (since, now) => `hace ${lasting(Math.max(0, Math.round(now - since)) * 1000, 0)}`;
-
-// ---- elements ---------------------------------------------------------------------------------------------------
-
-function make(tag, attributes = {}, ...children) {
-  const element = tag.startsWith('svg:')
-    ? document.createElementNS('http://www.w3.org/2000/svg', tag.slice(4))
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // a live region must not repeat itself
-}
-
-function mark(element, status, text = WORDS[status]) {
-  element.dataset.status = status;
-  write(element, text);
-}
+const live = { state: null, etag: null, seen: 0, resumed: Date.now(), asking: false };
 
 // ---- the state, part by part --------------------------------------------------------------------------------------
 
 function show(state) {
   live.state = state;
-  live.offset = state.now - Date.now() / 1000;
+  server.offset = state.now - Date.now() / 1000;
   $('broker-away').hidden = state.broker.ok;
   showReceptor(state.receptor);
   showVerdict(state);
@@ -101,6 +41,8 @@ function show(state) {
   state.stations.forEach((station) => showStation(state.broker.ok || station.id === 'api'
     ? station
     : { ...station, state: 'silent', depth: null, oldest_ms: null }));
+  showFlow(state);
+  showPending(state);
   showFacts(state);
   showTimeline(state);
   showLists(state);
@@ -116,6 +58,7 @@ function receptorNote({ status, since, answered, setting }, deadline) {
   if (status && since) parts.push(`desde las ${at(since)} (${ago(since, serverNow())})`);
   const old = answered != null && status !== 'unanswered' && serverNow() - answered > deadline;
   if (old) parts.push(`última respuesta ${ago(answered, serverNow())}: nadie ha preguntado después`);
+  if (status == null) parts.push('todavía no ha contestado ninguna consulta: pulse «Consultar estado»');
   if (setting != null) parts.push(`simula estar disponible el ${share.format(setting)} de las veces`);
   return parts.join(' · ');
 }
@@ -125,7 +68,10 @@ function showVerdict({ requirement: { metric, target, verdict, window }, windows
   const got = windows.find((each) => each.window === window)?.[metric];
   const figure = got?.ratio == null ? 'aún no hay consultas' : `${percent(got.ratio)} en ${count(got.total)} consultas`;
   const asked = `Se exige ${METRICS[metric]} ≥ ${share.format(target)} en los últimos ${WINDOWS[window]}`;
-  write($('verdict-note'), `${asked}: ${figure}.`);
+  const range = got?.ratio == null ? '' : ` ${RULES[verdict]}, que va del ${percent(got.low)} al ${percent(got.high)}.`;
+  const least = Math.ceil(Math.log(ERROR) / Math.log(target)); // as few as these prove it, if none fails
+  const missing = (got?.total ?? 0) < least ? ` Para demostrarlo hacen falta al menos ${count(least)} sin ningún fallo.` : '';
+  write($('verdict-note'), `${asked}: ${figure}.${range}${missing}`);
   $('target').hidden = got?.ratio == null;
   if ($('target').hidden) return;
   const from = 2 * target - 1; // what is required stands in the middle of the scale, 100 % at its right end
@@ -150,7 +96,7 @@ function ratioCell({ ratio, low, high, total }) {
   const range = make('small', {}, `${percent(low).replace(/\s*%/, '')} a ${percent(high)}`);
   const scale = make('span', { class: 'interval', 'aria-hidden': 'true' }, make('i'), make('b'));
   drawInterval(scale, low, ratio, high);
-  return make('td', {}, make('strong', {}, percent(ratio)), range, make('small', {}, `n ${count(total)}`), scale);
+  return make('td', {}, make('strong', {}, percent(ratio)), range, make('small', {}, `n = ${count(total)}`), scale);
 }
 
 function showStation(station) {
@@ -167,13 +113,34 @@ function showStation(station) {
   mark(element.querySelector('.alive'), station.state,
     station.state === 'up' && station.workers ? `${count(station.workers)} en marcha` : WORDS[station.state]);
   fill('median', station.median_ms == null ? '' : `mediana ${lasting(station.median_ms)}`);
+  for (const rank of ['p95', 'p99']) fill(rank, station[`${rank}_ms`] == null ? '' : `${rank} ${lasting(station[`${rank}_ms`])}`);
 }
 
-function showFacts({ broker, outbox, resent, dead_letters: dead, failing, refused, unreadable }) {
-  const oldest = outbox.size && outbox.oldest_ms != null ? ` (la más antigua, ${lasting(outbox.oldest_ms)})` : '';
+function showFlow({ broker, stations }) {
+  $('flow').dataset.broker = broker.ok ? 'up' : 'down';
+  const down = stations.filter(({ state }) => state === 'down').map(({ title }) => title);
+  const queues = new Map(stations.filter(({ depth }) => depth > 0).map((station) => [station.queue, station]));
+  const waiting = [...queues.values()].map(({ queue, depth, oldest_ms: age }) =>
+    `${count(depth)} en «${queue}»${age == null ? '' : ` (el más antiguo, ${lasting(age)})`}`);
+  const parts = [];
+  if (down.length) parts.push(`${down.length > 1 ? 'Están parados' : 'Está parado'}: ${down.join(', ')}`);
+  if (waiting.length) parts.push(`Mensajes que esperan: ${waiting.join(', ')}`);
+  if (!broker.ok) mark($('flow-note'), 'down', 'El broker no responde: no se sabe qué sigue en marcha ni cuánto espera.');
+  else mark($('flow-note'), down.length ? 'down' : waiting.length ? 'waiting' : 'up',
+    parts.length ? `${parts.join('. ')}.` : 'Todo está en marcha y ningún mensaje espera.');
+}
+
+function showPending({ broker, outbox, deadline }) {
+  const since = outbox.oldest_ms == null ? '' : `, la más antigua desde las ${at(serverNow() - outbox.oldest_ms / 1000)} (hace ${lasting(outbox.oldest_ms, 0)})`;
+  const limit = lasting(deadline * 1000, 0);
+  write($('pending'), !broker.ok ? 'Consultas en curso: no se sabe, el broker no responde.' : outbox.size
+    ? `${count(outbox.size)} ${outbox.size > 1 ? 'consultas' : 'consulta'} en curso${since}; ninguna cuenta hasta que termina o pasan ${limit}.`
+    : `Ninguna consulta en curso; las que lo están no cuentan hasta que terminan o pasan ${limit}.`);
+}
+
+function showFacts({ broker, resent, dead_letters: dead, failing, refused, unreadable }) {
   const facts = [
     ['Broker', broker.ok ? 'en línea' : 'no responde', !broker.ok],
-    ['Consultas pendientes', broker.ok ? count(outbox.size) + oldest : '—', false],
     ['Reenviadas', broker.ok ? count(resent) : '—', false],
     ['Mensajes inválidos', broker.ok ? count(dead) : '—', broker.ok && dead > 0],
     ...failing.map(({ process, loop, error }) => ['Falla una y otra vez', `${loop} de «${process}»: ${error}`, true]),
@@ -195,6 +162,8 @@ function showLists({ checks, logs }) {
 
 function showChecks(checks) {
   const body = $('checks');
+  $('no-checks').hidden = checks.length > 0;
+  body.parentElement.hidden = !checks.length;
   if (beingRead(body)) return;
   const old = new Map([...body.children].map((row) => [row.dataset.id, row]));
   body.replaceChildren(...checks.map((check) => old.get(check.id) ?? checkRow(check)));
@@ -219,78 +188,6 @@ function showLogs(lines) {
     const cut = line.indexOf('] - ') + 1;
     return make('li', {}, make('span', {}, line.slice(0, cut)), line.slice(cut));
   }));
-}
-
-// ---- the timeline -----------------------------------------------------------------------------------------------
-
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-
-function showTimeline({ timeline, events }) {
-  const times = timeline.available.map((_, index) => timeline.start + index * timeline.step);
-  const tops = times.map(() => 0);
-  const stacked = CLASSES.map((name) => tops.map((top, index) => {
-    tops[index] = top + (timeline[name][index] ?? 0);
-    return tops[index] > top ? tops[index] : null; // a layer of height 0 would shine through at the edge
-  }));
-  live.chart ??= makeChart();
-  live.chart.setData([times, ...stacked.reverse()]); // the tallest is drawn first, the others over it
-  showLegend(live.chart.cursor.idx);
-  $('events').replaceChildren(...events.slice(0, 6).map(({ at: when, kind, text }) =>
-    make('li', { 'data-kind': kind }, make('time', {}, at(when)), ` ${text}`)));
-}
-
-function showLegend(index) {
-  const { timeline } = live.state;
-  const figure = (name) => (index == null ? timeline[name].reduce((sum, n) => sum + n, 0) : timeline[name][index] ?? 0);
-  const total = CLASSES.reduce((sum, name) => sum + figure(name), 0);
-  write($('timeline-note'), index == null
-    ? `${count(total)} en total`
-    : `${count(total)} a las ${at(timeline.start + index * timeline.step)}`);
-  $('legend').replaceChildren(...CLASSES.map((name) =>
-    make('li', { class: 'mark', 'data-status': name }, `${WORDS[name]} `, make('b', {}, count(figure(name))))));
-}
-
-function makeChart() {
-  const box = $('chart');
-  const font = `12px ${getComputedStyle(box).fontFamily}`;
-  const axis = { stroke: colour('muted'), font, grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
-  const look = { paths: uPlot.paths.bars({ size: [0.9], gap: 0 }), width: 0, points: { show: false } };
-  const fill = (name) => colour(name === 'available' ? 'calm' : name);
-  return new uPlot({
-    width: box.clientWidth, height: CHART_HEIGHT, padding: [12, 22, 0, 0], legend: { show: false },
-    cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
-    series: [{}, ...[...CLASSES].reverse().map((name) => ({ ...look, fill: fill(name) }))],
-    scales: {
-      x: { range: () => [serverNow() - 300, serverNow()] },
-      y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] },
-    },
-    axes: [
-      { ...axis, incrs: [60], space: 40, size: 30, values: (_, splits) => splits.map((time) => minute.format(time * 1000)) },
-      { ...axis, incrs: WHOLE_STEPS, space: 36, size: 48, values: (_, splits) => splits.map(count) },
-    ],
-    hooks: { draw: [drawEvents], setCursor: [({ cursor }) => live.state && showLegend(cursor.idx)] },
-  }, [[], ...CLASSES.map(() => [])], box);
-}
-
-function drawEvents({ ctx, bbox, valToPos }) {
-  const pixel = devicePixelRatio;
-  ctx.save();
-  ctx.lineWidth = pixel;
-  ctx.setLineDash([4 * pixel, 3 * pixel]);
-  for (const { at: when, kind } of live.state?.events ?? []) {
-    const x = Math.round(valToPos(when, 'x', true));
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.strokeStyle = ctx.fillStyle = colour(kind);
-    ctx.stroke(new Path2D(`M${x} ${bbox.top}v${bbox.height}`));
-    ctx.fill(new Path2D(`M${x} ${bbox.top}l${-5 * pixel} ${-10 * pixel}h${10 * pixel}z`));
-  }
-  ctx.restore();
-}
-
-function redrawChart() {
-  live.chart?.destroy();
-  live.chart = null;
-  if (live.state) showTimeline(live.state);
 }
 
 // ---- one check, sent from here and watched ------------------------------------------------------------------------
@@ -318,15 +215,6 @@ async function endOfCheck() {
   }
   if (!response.ok) throw new Error(`Rechazada: ${body.detail ?? body.title ?? response.status}`);
   return { ...body, hops: HOPS.map(({ hop }) => seconds(body.hops[hop])) };
-}
-
-async function get(path, options = {}) {
-  try {
-    const response = await fetch(path, { cache: 'no-store', ...options });
-    return [response, response.status === 304 ? null : await response.json()];
-  } catch {
-    throw new Error('El monitor no responde.');
-  }
 }
 
 async function follow(check) {
@@ -446,7 +334,11 @@ function tick() {
 
 async function loop() {
   try {
-    if (!document.hidden) await poll(); // a tab nobody sees costs nothing
+    if (!document.hidden) { // a tab nobody sees costs nothing
+      refresh();
+      refreshRuns();
+      await poll();
+    }
   } finally {
     tick();
     setTimeout(loop, POLL_MS);
@@ -456,8 +348,5 @@ async function loop() {
 setInterval(tick, POLL_MS); // also while a poll hangs
 
 $('ask').addEventListener('click', ask);
-new ResizeObserver(([{ contentRect }]) => live.chart?.setSize({ width: contentRect.width, height: CHART_HEIGHT }))
-  .observe($('chart'));
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawChart);
 document.addEventListener('visibilitychange', () => { live.resumed = Date.now(); });
 loop();

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from comun.errors import StoreUnavailable
+from comun.errors import Overloaded, StoreUnavailable, SuiteError
 from comun.ids import requested_at
 from comun.loop import Loop
 from comun.messages import DEADLINE, Check
@@ -15,6 +15,7 @@ from monitor.watching.time_buckets import Count, Increments
 
 PERIOD = 0.5  # seconds between two writes; a killed process forgets what it counted since the last
 LONGEST = 3_600  # seconds of counts kept while the broker is away
+_REASONS: dict[type[SuiteError], Count] = {Overloaded: Count.OVERLOADED, StoreUnavailable: Count.UNCONFIRMED}
 
 
 class CountBuffer:
@@ -74,10 +75,11 @@ class Tally:
         """Return the commands that count checks which ended."""
         return ended(checks, duplicates, self._deadline)
 
-    def refused(self, ids: Iterable[str]) -> None:
+    def refused(self, ids: Iterable[str], why: BaseException) -> None:
         """Count checks refused with a 503 by the second of their request, also while the broker is away."""
         seconds = Counter(requested_at(check_id) // 1_000_000 for check_id in ids)
-        increments: Increments = {second: {Count.REFUSED: count} for second, count in seconds.items()}
+        counters = [Count.REFUSED, *(counter for kind, counter in _REASONS.items() if isinstance(why, kind))]
+        increments: Increments = {second: dict.fromkeys(counters, count) for second, count in seconds.items()}
         self._add(increments, {"refused": seconds.total()})
 
     def resent(self, count: int) -> None:

@@ -21,12 +21,14 @@ class Count(IntEnum):
     REFUSED = 4  # answered 503 by the API
     WATCHED = 5  # seconds in which the monitor was at work; the rest of the time is unknown
     LATE = 6  # of those that the receptor answered: how many after the deadline
+    OVERLOADED = 7  # of those refused: how many because too many checks were in flight
+    UNCONFIRMED = 8  # of those refused: how many because the broker did not answer in time
 
 
 WIDTH = Count.LATE + BINS
 """Room for so many counters in a bucket, unsigned 32-bit, big-endian. From LATE on the first version kept latencies;
-they are no longer read, and keep their place so that the counts of an older store still are. That of LATE it never
-used: nothing came back within 0.5 ms."""
+they are no longer read, and keep their place so that the counts of an older store still are. Those with a new meaning
+it never used: nothing came back within a millisecond."""
 
 
 class Level(NamedTuple):

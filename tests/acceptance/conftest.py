@@ -22,7 +22,7 @@ from experimento.supervision.running import Running, supervised
 from tests.helpers import free_port, is_gone, missing, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("BROKER_URL", "VAR_DIR", "LOGS_DIR", "LOG_FORMAT", "MONITOR_", "RECEPTOR_")
+OURS = ("BROKER_URL", "VAR_DIR", "LOGS_DIR", "LOG_FORMAT", "RUNS_DIR", "MONITOR_", "RECEPTOR_")
 
 
 class Suite:
@@ -36,6 +36,7 @@ class Suite:
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self.env |= {"VAR_DIR": str(directory / "var"), "LOGS_DIR": str(directory), "MONITOR_PORT": str(self.port)}
+        self.env |= {"RUNS_DIR": str(directory / "runs")}
         self.env |= variables
         self.var_dir, self.logs_dir = Path(self.env["VAR_DIR"]), Path(self.env["LOGS_DIR"])
         self._console = directory / "console.txt"

@@ -96,6 +96,8 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
             "unavailable": unavailable,
             "unanswered": [3 if n == 139 else 0 for n in range(300)],
             "refused": [9 if 131 <= n < 138 else 0 for n in range(300)],
+            "overloaded": [0] * 300,
+            "unconfirmed": [8 if 131 <= n < 138 else 0 for n in range(300)],
         },
         "events": [
             {"at": now - 161, "kind": "restart", "text": "platform se reinició"},
@@ -112,7 +114,9 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
                 "queue": queue,
                 "depth": 0 if queue else None,
                 "oldest_ms": None,
-                "median_ms": median,
+                "median_ms": median if hop and hop > 1 else None,
+                "p95_ms": median * 2.4 if hop and hop > 1 else None,
+                "p99_ms": median * 9.1 if hop and hop > 1 else None,
             }
             for name, title, hop, queue, workers, median in STATIONS
         ],
@@ -127,6 +131,40 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
     }
 
 
+def scripted_runs(now: float) -> list[dict[str, Any]]:
+    """What /api/runs lists: every verdict there is, a run that was interrupted and one nobody judged."""
+    verdicts = [
+        ("panel", "met"),
+        ("carga", "inconclusive"),
+        ("pico", "not_met"),
+        ("reinicio", "broken"),
+        ("rota", None),
+    ]
+    return [
+        {
+            "name": time.strftime("%Y%m%d-%H%M%S-", time.localtime(now - 4_000 * (n + 1))) + name,
+            "started": now - 4_000 * (n + 1) if verdict else None,
+            "seconds": 14.2 if verdict else None,
+            "verdict": verdict,
+            "interrupted": name == "carga",
+            "asked": {"threads": 100, "requests": 10, "rate": None, "duration": None},
+            "service": ratio(1000 - 7 * n, 1000, 0.9963 - 0.007 * n, 1.0 - 0.004 * n),
+            "report": verdict is not None,
+        }
+        for n, (name, verdict) in enumerate(verdicts)
+    ]
+
+
+def make_current(threads: int = 100, requests: int = 10, name: str = "panel") -> dict[str, Any]:
+    """A run that goes on, as /api/runs tells it."""
+    return {
+        "id": "5f0c",
+        **{"started": time.time(), "threads": threads, "requests": requests, "name": name},
+        **{"stage": "loading", "planned": threads * requests, "done": threads * requests // 3},
+        **{"stopping": False, "run": None, "said": ""},
+    }
+
+
 class PanelStub:
     """A server that can be stopped and started again on the same port; tests change `state` and `answer`."""
 
@@ -138,6 +176,11 @@ class PanelStub:
         self.waits = 0  # how often the next check is said to be in flight still
         self.not_modified = 0  # polls answered with 304
         self.polls = 0
+        self.runs = scripted_runs(time.time())
+        self.current: dict[str, Any] | None = None
+        self.refusal: str | None = None
+        self.orders: list[Any] = []  # what the page asked to start
+        self.stopped: list[str] = []
         self.port = port
         self._server: BaseWSGIServer | None = None
 
@@ -168,6 +211,13 @@ class PanelStub:
         )
         app.get("/")(lambda: render_template("panel.html", stations=panel_state.STATIONS))
         app.get("/api/state")(self._state)
+        app.get("/api/history")(self._history)
+        app.get("/api/runs", endpoint="runs")(
+            lambda: jsonify(runs=self.runs, current=self.current, refusal=self.refusal)
+        )
+        app.post("/api/runs")(self._start)
+        app.post("/api/runs/<run_id>/stop")(self._stop)
+        app.get("/api/comparison")(self._compare)
         app.get("/status")(self._status)
         app.get("/status/<check_id>")(self._one)
         return app
@@ -179,6 +229,47 @@ class PanelStub:
         response.make_conditional(request)
         self.not_modified += response.status_code == 304
         return response
+
+    def _history(self) -> Response:
+        step, points = {"5m": (1, 300), "1h": (10, 360), "24h": (300, 288), "7d": (3_600, 168), "30d": (10_800, 240)}[
+            request.args["window"]
+        ]
+        now, rng = int(time.time()), random.Random(3)
+        start = (now - step * points) // step * step
+        counts = [rng.randint(80, 140) * (n % 90 > 40) for n in range(points)]
+        return jsonify(
+            step=step,
+            points=[
+                {"at": start + n * step, "available": count, "unavailable": count // 9, "unanswered": 0}
+                | {"refused": count * (n == 50), "overloaded": count * (n == 50), "unconfirmed": 0}
+                for n, count in enumerate(counts)
+            ],
+            latency_ms={"p50": 7.1, "p90": 11.0, "p95": 16.4, "p99": 212.0},
+            events=[*self.state["events"], *({**e, "at": e["at"] - step * 120} for e in self.state["events"])],
+        )
+
+    def _start(self) -> Response:
+        self.orders.append(request.get_json())
+        if self.current is not None and self.current["stage"] != "ended":
+            response = jsonify(title="Conflict", detail="Ya hay una ejecución en marcha; se hace una a la vez.")
+            response.status_code = 409
+            return response
+        self.current = make_current(**self.orders[-1])
+        return jsonify(id=self.current["id"])
+
+    def _stop(self, run_id: str) -> Response:
+        self.stopped.append(run_id)
+        self.current = {**(self.current or {}), "stopping": True}
+        return jsonify(id=run_id)
+
+    def _compare(self) -> Response:
+        one, other = request.args["a"], request.args["b"]
+        if request.args["anyway"] == "0" and one.endswith("pico"):
+            return jsonify(exit=4, text=f"No llevaron la misma carga: {one}, {other}.\nNo se comparan.\n")
+        rows = [
+            f"=  Extremo a extremo, p{rank:<4}  7,1 ms  7,3 ms  0,2 ms  -0,4 a 0,8 ms  igual" for rank in (50, 95, 99)
+        ]
+        return jsonify(exit=0, text="\n".join([f"A: {one}", f"B: {other}", "", *rows, "", "Nada cambia.", ""]))
 
     def _status(self) -> Response:
         if self.answer == "refused":

@@ -16,7 +16,7 @@ from experimento.judgement.requirements import parse
 from experimento.judgement.summary import summarize
 from experimento.runs.events import Event, Kind
 from tests.acceptance.conftest import Suite
-from tests.acceptance.panel_stub import PanelStub, make_check
+from tests.acceptance.panel_stub import PanelStub, make_check, make_current
 from tests.helpers import missing
 from tests.helpers_run import make_run
 
@@ -97,9 +97,48 @@ def test_the_first_screen_says_state_verdict_and_windows(stub: PanelStub, visit:
     expect(page.locator("#windows tr")).to_have_count(4)
     expect(page.locator("#windows tr").nth(3)).to_contain_text("90 min sin vigilar")
     expect(page.locator("#station-callcenter")).to_contain_text("1 en marcha")
+    expect(page.locator("#station-callcenter .median")).to_have_text(
+        "mediana 1,4\u00a0ms p95 3,4\u00a0ms p99 13\u00a0ms"
+    )
     expect(page.locator("#events li")).to_have_count(3)
     expect(page.locator("#logs li")).to_have_count(20)
+    expect(page.locator("#logs")).to_be_hidden()  # folded away until somebody wants them
+    page.get_by_text("Últimas líneas de logs.txt").click()
+    expect(page.locator("#logs")).to_be_visible()
     expect(page).to_have_title("Disponible :) · Experimento de disponibilidad")
+
+
+def idle(stub: PanelStub) -> None:
+    stub.runs = []
+    stub.change(checks=[], logs=[], events=[], receptor={**stub.state["receptor"], "status": None, "since": None})
+
+
+def dead_worker(stub: PanelStub) -> None:
+    stub.current = make_current()
+    stations = [dict(each) for each in stub.state["stations"]]
+    stations[2] |= {"state": "down", "workers": 0, "depth": 34, "oldest_ms": 41_000.0}
+    stub.change(stations=stations, outbox={"size": 2_310, "oldest_ms": 41_230.0})
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("situation", "said"),
+    [
+        (idle, "Todo está en marcha y ningún mensaje espera."),
+        (dead_worker, "Está parado: Receptor de call center. Mensajes que esperan: 34 en «callcenter»"),
+        (lambda stub: stub.change(broker={"ok": False}), "El broker no responde"),
+    ],
+    ids=["idle", "dead worker", "dead broker"],
+)
+def test_whatever_happens_it_fits_the_screen_is_accessible_and_says_what_is_wrong(
+    stub: PanelStub, visit: Visit, *, situation: Callable[[PanelStub], None], said: str, width: int, scheme: Any
+) -> None:
+    situation(stub)
+    page = visit.open(stub.url, wait_for="#windows tr", width=width, color_scheme=scheme)
+    expect(page.locator("#flow-note")).to_contain_text(said)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert serious_faults(page) == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -114,6 +153,136 @@ def test_it_fits_the_screen_and_is_accessible(stub: PanelStub, visit: Visit, wid
     expect(page.locator("#trail")).to_be_visible()
     assert page.evaluate("document.querySelector('#trail').scrollWidth <= document.querySelector('#trail').clientWidth")
     assert serious_faults(page) == []
+
+
+def test_no_card_of_the_summary_has_a_hole(stub: PanelStub, visit: Visit) -> None:
+    """A hundred pixels of nothing stood in two of the three."""
+    page = visit.open(stub.url)
+    expect(page.locator("#target")).to_be_visible()
+    holes = page.evaluate("""() => [...document.querySelectorAll('.summary .card')].flatMap((card) => {
+        const boxes = [...card.querySelectorAll('h2, p, table, ol, .interval')].map((e) => e.getBoundingClientRect());
+        const shown = boxes.filter((box) => box.height).sort((one, other) => one.top - other.top);
+        const ends = shown.map((_, n) => Math.max(...shown.slice(0, n + 1).map((box) => box.bottom)));
+        const { bottom } = card.getBoundingClientRect();
+        return [...shown.slice(1).map((box, n) => box.top - ends[n]), bottom - ends.at(-1)];
+    })""")
+    assert max(holes) < 75
+
+
+def test_checks_that_have_not_ended_are_counted_apart_with_since_when_they_wait(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    expect(page.locator("#pending")).to_contain_text("Ninguna consulta en curso")
+    stub.change(outbox={"size": 12, "oldest_ms": 9_000.0})
+    expect(page.locator("#pending")).to_contain_text("12 consultas en curso, la más antigua desde las")
+    expect(page.locator("#pending")).to_contain_text(
+        "(hace 9\u00a0s); ninguna cuenta hasta que termina o pasan 30\u00a0s"
+    )
+
+
+def test_the_chart_says_why_something_was_refused(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    expect(page.locator("#legend")).to_contain_text("Rechazada 63")
+    expect(page.locator("#why-refused")).to_have_text(
+        "Rechazadas con 503: 56 porque el broker no respondió a tiempo · "
+        "7 por otra causa, como un reloj absurdo en esta máquina."
+    )
+    page.get_by_role("button", name="24 h").click()
+    expect(page.locator("#why-refused")).to_contain_text("135 porque ya había demasiadas consultas en curso.")
+
+
+@pytest.mark.parametrize(
+    ("span", "title"),
+    [
+        ("1 h", "Respuestas cada 10\u00a0s en la última hora"),
+        ("24 h", "Respuestas cada 5\u00a0min en las últimas 24 horas"),
+        ("7 días", "Respuestas cada 60\u00a0min en los últimos 7 días"),
+        ("30 días", "Respuestas cada 3\u00a0h en los últimos 30 días"),
+    ],
+)
+def test_the_chart_shows_longer_spans_with_their_events_and_percentiles(
+    stub: PanelStub, visit: Visit, span: str, title: str
+) -> None:
+    page = visit.open(stub.url)
+    page.get_by_role("button", name=span, exact=True).click()
+    expect(page.locator("#timeline-title")).to_have_text(title)
+    expect(page.get_by_role("button", name=span, exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#latency")).to_have_text(
+        "Una respuesta tarda: mediana 7,1\u00a0ms · p95 16\u00a0ms · p99 212\u00a0ms"
+    )
+    expect(page.locator("#events li")).to_have_count(6)  # the state has three
+    expect(page.locator("#timeline-note")).not_to_have_text("0 en total")
+    assert serious_faults(page) == []
+    page.get_by_role("button", name="5 min").click()
+    expect(page.locator("#timeline-title")).to_have_text("Respuestas por segundo en los últimos 5 minutos")
+    expect(page.locator("#events li")).to_have_count(3)
+
+
+def test_the_runs_are_listed_with_their_verdicts_and_a_report_each(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    rows = page.locator("#runs tr")
+    for place, verdict in enumerate(
+        ["Cumple", "No concluyente interrumpida", "No cumple", "La contabilidad no cuadra", "Sin juzgar"]
+    ):
+        expect(rows.nth(place).locator("td").nth(1)).to_have_text(verdict)
+    expect(rows.first.get_by_role("link")).to_have_attribute("href", f"runs/{stub.runs[0]['name']}/report.html")
+    expect(rows.nth(4).get_by_role("link")).to_have_count(0)
+
+
+def test_of_many_runs_the_newest_are_shown_until_all_are_asked_for(stub: PanelStub, visit: Visit) -> None:
+    stub.runs = [{**stub.runs[0], "name": f"20261126-1200{n:02d}-x"} for n in range(30, 0, -1)]
+    page = visit.open(stub.url)
+    expect(page.locator("#runs tr:visible")).to_have_count(8)
+    page.get_by_role("button", name="Mostrar las 30").click()
+    expect(page.locator("#runs tr:visible")).to_have_count(30)
+
+
+def test_two_marked_runs_are_compared_and_a_third_takes_the_place_of_the_first(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    compare = page.get_by_role("button", name="Comparar las dos marcadas")
+    boxes = page.locator("#runs input")
+    boxes.nth(0).check()
+    expect(compare).to_be_disabled()
+    boxes.nth(1).check()
+    boxes.nth(2).check()
+    expect(boxes.nth(0)).not_to_be_checked()
+    compare.click()
+    expect(page.locator("#comparison-text")).to_contain_text("No llevaron la misma carga")
+    page.get_by_role("button", name="Comparar de todos modos").click()
+    expect(page.locator("#comparison-text")).to_contain_text("Nada cambia.")
+    expect(page.locator("#comparison-text")).to_contain_text(f"A: {stub.runs[2]['name']}\nB: {stub.runs[1]['name']}")
+    expect(page.get_by_role("button", name="Comparar de todos modos")).to_be_hidden()
+    assert serious_faults(page) == []
+
+
+def test_a_run_is_started_followed_and_stopped_from_the_page(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    page.get_by_label("Hilos").fill("50")
+    page.get_by_label("Nombre").fill("desde-el-panel")
+    page.get_by_role("button", name="Iniciar ejecución").click()
+    expect(page.locator("#current-text")).to_contain_text("«desde-el-panel», 50 × 10")
+    expect(page.locator("#current-text")).to_contain_text("Pone carga: 166 de 500 peticiones")
+    assert stub.orders == [{"threads": 50, "requests": 10, "name": "desde-el-panel"}]
+    expect(page.get_by_role("button", name="Iniciar ejecución")).to_be_disabled()
+    assert serious_faults(page) == []
+
+    page.get_by_role("button", name="Detener").click()
+    expect(page.locator("#current-text")).to_contain_text("deteniéndose")
+    assert stub.stopped == ["5f0c"]
+    stub.current = {**make_current(name="desde-el-panel"), "stage": "ended", "run": stub.runs[0]["name"]}
+    expect(page.locator("#current-text")).to_have_text("«desde-el-panel» terminó: ya está en la lista")
+    expect(page.get_by_role("button", name="Detener")).to_be_hidden()
+    expect(page.get_by_role("button", name="Iniciar ejecución")).to_be_enabled()
+
+
+def test_why_a_run_cannot_be_started_is_one_sentence(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    expect(page.locator("#runs tr")).to_have_count(5)
+    stub.current = make_current()  # another tab was quicker
+    page.get_by_role("button", name="Iniciar ejecución").click()
+    expect(page.locator("#run-refusal")).to_have_text("Ya hay una ejecución en marcha; se hace una a la vez.")
+    stub.current, stub.refusal = None, "Sin MONITOR_TOKEN solo se inician ejecuciones desde esta misma máquina."
+    expect(page.locator("#start-why")).to_have_text(stub.refusal)
+    expect(page.get_by_role("button", name="Iniciar ejecución")).to_be_disabled()
 
 
 def test_a_check_sent_from_the_button_travels_and_arrives(stub: PanelStub, visit: Visit) -> None:

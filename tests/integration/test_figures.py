@@ -148,9 +148,11 @@ def test_recent_checks_can_be_read_by_class_newest_first(bench: Bench) -> None:
 def test_requests_refused_while_the_broker_is_away_are_counted_when_it_is_back(bench: Bench) -> None:
     tally, ids = Tally(bench.figures), [check.id for check in bench.checks(2)]
     bench.figures.count = fails_once(bench.figures.count, written=False)  # type: ignore[method-assign]
-    tally.refused(ids)
+    tally.refused(ids, StoreUnavailable("…"))
     wait_until(lambda: bench.figures.totals().get("refused") == 2, 10)
     assert bench.measured(60).counters[Count.REFUSED] == 2
+    assert bench.measured(60).counters[Count.UNCONFIRMED] == 2
+    assert bench.measured(60).counters[Count.OVERLOADED] == 0
 
 
 def test_a_count_whose_confirmation_was_lost_is_counted_once(bench: Bench) -> None:

@@ -35,7 +35,7 @@ class Notes:
     def accepted(self, ids: Iterable[str]) -> list[Command]:
         return accepted(ids)
 
-    def refused(self, ids: Iterable[str]) -> None:
+    def refused(self, ids: Iterable[str], why: BaseException) -> None:
         self.turned_away += ids
 
 

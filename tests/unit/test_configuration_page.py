@@ -8,6 +8,7 @@ PAGE = (ROOT / "docs" / "configuration.md").read_text()
 SAID = {  # defaults that the page puts in words
     "": "empty",
     str(ROOT / "var"): "`var` in the project",
+    str(ROOT / "runs"): "`runs` in the project",
     str(Path()): "the working directory",
 }
 

@@ -11,12 +11,16 @@ from prometheus_client import CollectorRegistry
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.outbox import Outbox
+from experimento.runs import records
 from monitor.intake import Intake
 from monitor.results import Results
-from monitor.showing import history, panel_state
+from monitor.showing import history, panel_state, runs_api
 from monitor.showing.api import Sources, make_api
 from monitor.showing.openapi import allowed, describe_api, operations
 from monitor.showing.panel import Panel, tag
+from monitor.showing.run_process import RunProcess
+from monitor.showing.runs import Runs
+from monitor.showing.runs_api import RunSources, make_runs_api
 from monitor.showing.snapshot import nothing
 from monitor.watching.alerts import Flip, Receptor, flip_event
 from monitor.watching.counter_store import CounterStore
@@ -48,6 +52,8 @@ def make_app() -> Flask:
         target=0.99,
     )
     app.register_blueprint(make_api(sources))
+    runs = RunSources(create_autospec(Runs, instance=True), create_autospec(RunProcess, instance=True), has_token=False)
+    app.register_blueprint(make_runs_api(runs))
     return app
 
 
@@ -85,14 +91,14 @@ def test_every_reference_leads_somewhere_and_every_component_is_used():
 
 
 def test_every_route_is_described_and_nothing_else():
-    rules = {re.sub(r"<\w+_id>", "{id}", rule.rule) for rule in make_app().url_map.iter_rules()}
+    rules = {re.sub(r"<(?:\w+_)?(\w+)>", r"{\1}", rule.rule) for rule in make_app().url_map.iter_rules()}
     assert set(DOCUMENT["paths"]) == rules - {"/static/<path:filename>"}
 
 
-def test_no_route_takes_anything_but_a_question():
-    """A page that starts runs needs rules of its own: see "A panel that starts runs" in docs/operations.md."""
-    methods = {method for rule in make_app().url_map.iter_rules() for method in rule.methods}
-    assert methods == {"GET", "HEAD", "OPTIONS"}
+def test_no_route_takes_anything_but_a_question_except_to_start_and_to_stop_a_run():
+    """Those keep to rules of their own: see "A panel that starts runs" in docs/operations.md."""
+    acting = {rule.rule for rule in make_app().url_map.iter_rules() if rule.methods - {"GET", "HEAD", "OPTIONS"}}
+    assert acting == {"/api/runs", "/api/runs/<run_id>/stop"}
 
 
 def test_the_state_is_what_is_described():
@@ -130,6 +136,15 @@ def test_a_window_longer_than_a_year_or_in_the_future_is_cut():
     assert history.plan(now + 50, now + 99, now)[:2] == (now + 1, now + 1)
 
 
+def test_the_name_of_a_run_follows_one_rule_here_in_the_description_and_in_load():
+    described = DOCUMENT["components"]["schemas"]["Order"]["properties"]["name"]["pattern"]
+    names = ["a", "_", "9", "a.b-c_d", "a" * 64, "", "a" * 65, ".a", "-a", "a/b", "ñ", "a b", "a\n", "..", "<b>"]
+    for name in names:
+        allowed_here = records.NAME.fullmatch(name) is not None
+        assert (runs_api.NAME.fullmatch(name) is not None) == allowed_here
+        assert (re.fullmatch(described, name, re.ASCII) is not None) == allowed_here
+
+
 def test_the_documentation_tells_every_path_without_script_or_anything_from_elsewhere():
     app = make_app()
     with app.test_request_context("/docs"):
@@ -138,8 +153,9 @@ def test_the_documentation_tells_every_path_without_script_or_anything_from_else
         )
     assert "<script" not in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
-    for path in DOCUMENT["paths"]:
-        assert f"GET {path}<" in page
+    for path, item in DOCUMENT["paths"].items():
+        for method in item:
+            assert f"{method.upper()} {path}<" in page
 
 
 def test_the_entity_tag_changes_with_what_happened_and_not_with_the_time():
