@@ -30,7 +30,7 @@ class Clock:
             wall = time.time_ns() // 1000
             if not EARLIEST <= wall < LATEST:
                 day = time.strftime("%Y-%m-%d", time.gmtime(wall // 1_000_000))
-                raise WrongClock(f"el reloj de esta máquina marca {day}: corrígelo")
+                raise WrongClock(f"el reloj de esta máquina marca {day}: hay que corregirlo")
             first = wall if self._last - wall > SET_BACK else max(wall, self._last + 1)
             self._last = first + count - 1
         return range(first, first + count)

@@ -75,7 +75,7 @@ def _judge_count(requirement: Requirement, accounting: Mapping[str, Any] | None)
     found = accounting[name]["count"] if name in FINDINGS else accounting[name]
     complies = _COMPLIES[requirement.operator](found, requirement.value)
     verdict = Verdict.MET if complies else Verdict.NOT_MET
-    return _item(requirement, verdict, f"{count(found)} al conciliar cada testigo por id", observed=found)
+    return _item(requirement, verdict, f"{count(found) if found else 'ninguna'}, comprobado id por id", observed=found)
 
 
 def _judge_time(requirement: Requirement, measures: Measures) -> Item:
@@ -138,7 +138,8 @@ def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Ite
         reason += f"; {too_few(found.worth)}"
     if found.effect > 1:
         what = "los fallos" if requirement.kind is Kind.SHARE else "las que tardan más"
-        reason += f"; {what} llegan en grupos: la muestra vale por {count(found.total / found.effect)}"
+        worth = count(found.total / found.effect)
+        reason += f"; {what} llegan en grupos: la muestra equivale a unas {worth} independientes"
     if judgement.verdict is Verdict.INCONCLUSIVE:
         reason += f"; {_advice(judgement)}"
     if judgement.verdict is Verdict.MET and requirement.subject == "service":

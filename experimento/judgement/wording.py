@@ -64,7 +64,7 @@ def more_reasons(more: Mapping[str, int]) -> str:
 def too_few(worth: float) -> str:
     """Say, in the place of an interval, that there is none."""
     return (
-        f"demasiado pocas peticiones independientes para un intervalo (la muestra vale por {count(worth)}, "
+        f"demasiado pocas peticiones independientes para un intervalo (la muestra equivale a {count(worth)}, "
         f"y hacen falta {LEAST_WORTH})"
     )
 

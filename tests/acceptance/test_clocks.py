@@ -125,7 +125,7 @@ def test_a_start_in_1970_refuses_with_a_sentence_before_anything_is_accepted(
         for _ in range(3):
             refused = requests.get(f"{url}/status", timeout=20)
             assert refused.status_code == 503
-            assert refused.json()["detail"] == "el reloj de esta máquina marca 1970-01-01: corrígelo"
+            assert refused.json()["detail"] == "el reloj de esta máquina marca 1970-01-01: hay que corregirlo"
         assert Outbox(suite.store()).all_ids() == []
         wall_clock.set(0)
         accepted_id = answered(url)

@@ -320,7 +320,7 @@ def test_an_absurd_clock_refuses_before_anything_is_accepted(
     here = stand()
     with monkeypatch.context() as patch:
         patch.setattr(time, "time_ns", lambda: wall * 1_000)
-        with pytest.raises(WrongClock, match="corrígelo"):
+        with pytest.raises(WrongClock, match="corregirlo"):
             here.intake.accept()
     assert here.outbox.writes == []
     assert len(here.tally.turned_away) == 1

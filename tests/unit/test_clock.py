@@ -48,7 +48,7 @@ def test_a_clock_that_is_set_back_is_followed_and_goes_on_from_there(monkeypatch
 @pytest.mark.parametrize(("wall", "day"), [(0, "1970-01-01"), (4_102_444_800_000_000, "2100-01-01")])
 def test_a_clock_that_shows_an_absurd_time_says_so(monkeypatch: pytest.MonkeyPatch, wall: int, day: str) -> None:
     set_wall(monkeypatch, wall)
-    with pytest.raises(WrongClock, match=f"el reloj de esta máquina marca {day}: corrígelo") as caught:
+    with pytest.raises(WrongClock, match=f"el reloj de esta máquina marca {day}: hay que corregirlo") as caught:
         Clock().now()
     assert caught.value.retry_after
 

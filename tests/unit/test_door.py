@@ -20,7 +20,7 @@ OUTCOMES: list[Exception | None] = [
     None,
     Overloaded("hay 3 consultas en curso, el máximo es 3"),
     AcceptanceUncertain("el broker no confirmó la escritura a tiempo", ID),
-    WrongClock("el reloj de esta máquina marca 1970-01-01: corrígelo"),
+    WrongClock("el reloj de esta máquina marca 1970-01-01: hay que corregirlo"),
     RuntimeError("a defect"),
 ]
 
