@@ -262,7 +262,9 @@ class Supervisor:
 
     async def _end_in_order(self) -> None:
         self._console.end_table()
-        self._console.say("Deteniendo en orden: API, trabajadores, log manager, broker (un segundo Ctrl-C lo corta de inmediato).")
+        self._console.say(
+            "Deteniendo en orden: API, trabajadores, log manager, broker (un segundo Ctrl-C lo corta de inmediato)."
+        )
         by_name = {child.spec.name: child for child in self._children}
         for group in ending_order({name: child.spec.stage for name, child in by_name.items()}):
             await asyncio.gather(*(self._end(by_name[name]) for name in group))

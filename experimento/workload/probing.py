@@ -31,7 +31,8 @@ class Stopped(Exception):
     """Raised when a probe ends the search: it was interrupted, or its accounting is broken."""
 
     def __init__(self, code: Exit) -> None:
-        super().__init__("Búsqueda interrumpida." if code is Exit.INTERRUPTED else "La búsqueda se detuvo antes de acotar la capacidad.")
+        interrupted = code is Exit.INTERRUPTED
+        super().__init__("Búsqueda interrumpida." if interrupted else "La búsqueda se detuvo antes de acotar la capacidad.")
         self.code = code
 
 
