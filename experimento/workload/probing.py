@@ -32,7 +32,9 @@ class Stopped(Exception):
 
     def __init__(self, code: Exit) -> None:
         interrupted = code is Exit.INTERRUPTED
-        super().__init__("Búsqueda interrumpida." if interrupted else "La búsqueda se detuvo antes de acotar la capacidad.")
+        super().__init__(
+            "Búsqueda interrumpida." if interrupted else "La búsqueda se detuvo antes de acotar la capacidad."
+        )
         self.code = code
 
 
