@@ -24,7 +24,7 @@ from monitor.showing.runs import FOLDER, SUMMARY
 if sys.platform != "win32":
     import fcntl
 
-THREADS, REQUESTS = 300, 100  # at most: with its pauses of a second a run is over in two minutes
+THREADS, REQUESTS = 300, 100  # at most: with pauses of a second two minutes, or twenty if nobody ever answers
 PLAN = "run.json"  # is in the run's folder once its last request has ended
 COMPARING = 60.0  # seconds a comparison may take
 _BUSY = "Ya hay una ejecución en marcha; se hace una a la vez."
@@ -83,7 +83,8 @@ class RunProcess:
             "planned": known["threads"] * known["requests"],
             "done": 0 if folder is None else _lines(folder / "records.jsonl"),
             "stopping": known["stopped"] is not None,
-            "run": None if folder is None or not (folder / SUMMARY).exists() else folder.name,
+            "folder": None if folder is None else folder.name,
+            "judged": folder is not None and (folder / SUMMARY).exists(),
             "said": self._last_words() if is_over else "",
         }
 

@@ -77,28 +77,36 @@ def make_runs_api(sources: RunSources) -> Blueprint:
             raise NotFound("No se conoce esa ejecución, o no tiene informe.")
         return Response(report, mimetype="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
 
-    def _asked() -> Any:
-        """Return the JSON of a request that changes something. Raises an HTTPException unless it is our page's."""
+    def _asked() -> dict[str, Any]:
+        """Return the JSON object of a request that changes something. Raises an HTTPException unless it is ours."""
         if refused := why_not_act(request.environ, has_token=has_token):
             raise refused
         if request.mimetype != "application/json":  # no form of another site can send that
             raise UnsupportedMediaType("Hace falta un cuerpo de tipo application/json.")
         if request.content_length is None or request.content_length > BODY:
             raise RequestEntityTooLarge(f"El cuerpo puede tener {BODY} bytes como máximo, y debe decir cuántos.")
-        return request.get_json(silent=True)
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict):
+            raise BadRequest("El cuerpo debe ser un objeto de JSON.")
+        return body
 
     return api
 
 
-def _order(body: Any) -> Order:
-    if not isinstance(body, dict) or set(body) != set(Order._fields):
-        raise BadRequest("El cuerpo debe ser un objeto con threads, requests y name, y nada más.")
-    for name, highest in (("threads", THREADS), ("requests", REQUESTS)):
-        if type(body[name]) is not int or not 1 <= body[name] <= highest:
-            raise BadRequest(f"{name} debe ser un número entero entre 1 y {highest}.")
+def _order(body: dict[str, Any]) -> Order:
+    if set(body) != set(Order._fields):
+        raise BadRequest("El cuerpo debe tener threads, requests y name, y nada más.")
+    threads, requests = _whole(body, "threads", THREADS), _whole(body, "requests", REQUESTS)
     if not isinstance(body["name"], str) or not NAME.fullmatch(body["name"]):
         raise BadRequest(NAME_RULE)
-    return Order(**body)
+    return Order(threads, requests, body["name"])
+
+
+def _whole(body: dict[str, Any], name: str, highest: int) -> int:
+    value = body[name]
+    if type(value) not in (int, float) or value not in range(1, highest + 1):  # 5.0 is a whole number in JSON
+        raise BadRequest(f"{name} debe ser un número entero entre 1 y {highest}.")
+    return int(value)
 
 
 def _refused_as_conflict(act: Any, *args: Any, **options: Any) -> Any:

@@ -191,7 +191,8 @@ def _runs(age: Schema) -> dict[str, Schema]:
         planned=COUNT,
         done=COUNT,
         stopping={"type": "boolean"},
-        run={**nullable(STRING), "description": "Su carpeta, cuando ya está juzgada."},
+        folder=nullable(STRING),
+        judged={"type": "boolean"},
         said={**STRING, "description": "Lo último que dijo, cuando ya terminó."},
     )
     run = closed(

@@ -24,6 +24,7 @@ const ERROR = 0.025; // the chance of a wrong bound that the interval allows at 
 const METRICS = { service: 'servicio', reported: 'disponibilidad informada' };
 const POLL_MS = 1000;
 const STALE_MS = 3000;
+const STUCK_MS = 2000; // from when on a message in a queue waits, instead of passing through
 const TRAVEL_MS = 3200; // how long the picture takes to show a trip that really lasts a few milliseconds
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -107,6 +108,7 @@ function showStation(station) {
   };
   element.dataset.state = station.state;
   element.classList.toggle('busy', station.depth > 0);
+  element.classList.toggle('stuck', isStuck(station));
   fill('queue', station.queue);
   fill('depth', count(station.depth));
   fill('age', station.depth > 0 && station.oldest_ms != null ? `espera ${lasting(station.oldest_ms)}` : '');
@@ -116,18 +118,20 @@ function showStation(station) {
   for (const rank of ['p95', 'p99']) fill(rank, station[`${rank}_ms`] == null ? '' : `${rank} ${lasting(station[`${rank}_ms`])}`);
 }
 
+const isStuck = ({ depth, oldest_ms: age }) => depth > 0 && age >= STUCK_MS;
+
 function showFlow({ broker, stations }) {
   $('flow').dataset.broker = broker.ok ? 'up' : 'down';
   const down = stations.filter(({ state }) => state === 'down').map(({ title }) => title);
-  const queues = new Map(stations.filter(({ depth }) => depth > 0).map((station) => [station.queue, station]));
+  const queues = new Map(stations.filter(isStuck).map((station) => [station.queue, station]));
   const waiting = [...queues.values()].map(({ queue, depth, oldest_ms: age }) =>
-    `${count(depth)} en «${queue}»${age == null ? '' : ` (el más antiguo, ${lasting(age)})`}`);
+    `${count(depth)} en «${queue}» (el más antiguo, ${lasting(age)})`);
   const parts = [];
   if (down.length) parts.push(`${down.length > 1 ? 'Están parados' : 'Está parado'}: ${down.join(', ')}`);
   if (waiting.length) parts.push(`Mensajes que esperan: ${waiting.join(', ')}`);
   if (!broker.ok) mark($('flow-note'), 'down', 'El broker no responde: no se sabe qué sigue en marcha ni cuánto espera.');
   else mark($('flow-note'), down.length ? 'down' : waiting.length ? 'waiting' : 'up',
-    parts.length ? `${parts.join('. ')}.` : 'Todo está en marcha y ningún mensaje espera.');
+    parts.length ? `${parts.join('. ')}.` : `Todo está en marcha y ningún mensaje espera más de ${lasting(STUCK_MS, 0)}.`);
 }
 
 function showPending({ broker, outbox, deadline }) {

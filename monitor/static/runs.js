@@ -54,7 +54,7 @@ function show({ runs, current, refusal }) {
   $('no-runs').hidden = runs.length > 0;
   $('runs').parentElement.hidden = !runs.length;
   known.marked = known.marked.filter((name) => runs.some((run) => run.name === name));
-  const drawn = JSON.stringify(runs);
+  const drawn = JSON.stringify([runs, isGoing]);
   if (drawn !== known.drawn) $('runs').replaceChildren(...runs.map(runRow)); // the focus stays while nothing changes
   known.drawn = drawn;
   write($('all-runs'), `Mostrar las ${count(runs.length)}`);
@@ -66,10 +66,10 @@ function show({ runs, current, refusal }) {
 function showCurrent(current, isGoing) {
   $('current').hidden = !current || (!isGoing && current.id !== known.seen);
   if ($('current').hidden) return;
-  const { stage, name, threads, requests, done, planned, started, stopping, run, said } = current;
+  const { stage, name, threads, requests, done, planned, started, stopping, judged, said } = current;
   const stopped = stopping && isGoing ? ', deteniéndose' : '';
-  const ended = run ? 'ya está en la lista' : `sin informe. Lo último que dijo: ${said || 'nada'}`;
-  mark($('current-text'), isGoing ? 'in_flight' : run ? 'up' : 'refused', isGoing
+  const ended = judged ? 'ya está en la lista' : `sin informe. Lo último que dijo: ${said || 'nada'}`;
+  mark($('current-text'), isGoing ? 'in_flight' : judged ? 'up' : 'refused', isGoing
     ? `«${name}», ${count(threads)} × ${count(requests)}, desde las ${at(started)}. ${STAGES[stage]}${stopped}: ${count(done)} de ${count(planned)} peticiones`
     : `«${name}» terminó: ${ended}`);
   $('current-bar').value = planned ? done / planned : 0;
@@ -82,10 +82,7 @@ function runRow(run) {
   box.checked = known.marked.includes(run.name);
   box.addEventListener('change', () => choose(run.name, box.checked));
   const when = run.started == null ? '' : `${day.format(run.started * 1000)}, ${minute.format(run.started * 1000)} · `;
-  const verdict = run.verdict === null
-    ? make('td', { class: 'none' }, 'Sin juzgar')
-    : make('td', { class: 'mark verdict', 'data-status': run.verdict === 'broken' ? 'not_met' : run.verdict }, VERDICTS[run.verdict]);
-  if (run.interrupted) verdict.append(make('small', {}, ' interrumpida'));
+  const verdict = verdictCell(run);
   const { ratio, low, high, total } = run.service;
   const service = make('td', { class: 'service-column' }, ratio == null ? '—' : percent(ratio));
   if (low != null && high != null) service.append(make('small', {}, `${percent(low).replace(/\s*%/, '')} a ${percent(high)} · n = ${count(total)}`));
@@ -95,6 +92,16 @@ function runRow(run) {
   return make('tr', {}, make('td', {}, box),
     make('th', { scope: 'row' }, run.name.replace(/^\d{8}-\d{6}-/, ''), make('small', {}, when + load(run.asked, run.seconds))),
     verdict, service, make('td', { class: 'number' }, report));
+}
+
+function verdictCell({ name, verdict, interrupted }) {
+  const { current } = known;
+  const isGoing = current !== null && current.stage !== 'ended' && current.folder === name;
+  if (verdict === null) return make('td', { class: 'none' }, isGoing ? 'En curso' : 'Sin juzgar');
+  const status = verdict === 'broken' ? 'not_met' : verdict;
+  const cell = make('td', { class: 'mark verdict', 'data-status': status }, VERDICTS[verdict]);
+  if (interrupted) cell.append(make('small', {}, ' interrumpida'));
+  return cell;
 }
 
 function load({ threads, requests, rate }, seconds) {

@@ -161,7 +161,7 @@ def make_current(threads: int = 100, requests: int = 10, name: str = "panel") ->
         "id": "5f0c",
         **{"started": time.time(), "threads": threads, "requests": requests, "name": name},
         **{"stage": "loading", "planned": threads * requests, "done": threads * requests // 3},
-        **{"stopping": False, "run": None, "said": ""},
+        **{"stopping": False, "folder": None, "judged": False, "said": ""},
     }
 
 

@@ -125,7 +125,7 @@ def dead_worker(stub: PanelStub) -> None:
 @pytest.mark.parametrize(
     ("situation", "said"),
     [
-        (idle, "Todo está en marcha y ningún mensaje espera."),
+        (idle, "Todo está en marcha y ningún mensaje espera más de 2\u00a0s."),
         (dead_worker, "Está parado: Receptor de call center. Mensajes que esperan: 34 en «callcenter»"),
         (lambda stub: stub.change(broker={"ok": False}), "El broker no responde"),
     ],
@@ -268,7 +268,7 @@ def test_a_run_is_started_followed_and_stopped_from_the_page(stub: PanelStub, vi
     page.get_by_role("button", name="Detener").click()
     expect(page.locator("#current-text")).to_contain_text("deteniéndose")
     assert stub.stopped == ["5f0c"]
-    stub.current = {**make_current(name="desde-el-panel"), "stage": "ended", "run": stub.runs[0]["name"]}
+    stub.current = {**make_current(name="desde-el-panel"), "stage": "ended", "judged": True}
     expect(page.locator("#current-text")).to_have_text("«desde-el-panel» terminó: ya está en la lista")
     expect(page.get_by_role("button", name="Detener")).to_be_hidden()
     expect(page.get_by_role("button", name="Iniciar ejecución")).to_be_enabled()

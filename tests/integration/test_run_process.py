@@ -41,7 +41,7 @@ def test_why_a_run_came_to_nothing_is_told_and_the_next_one_may_start(settings: 
     told = wait_until(lambda: ended(RunProcess(settings)), 60)  # another API process knows as much
     assert told
     assert told["id"] == one
-    assert (told["name"], told["planned"], told["done"], told["run"]) == ("prueba", 1, 0, None)
+    assert (told["name"], told["planned"], told["done"], told["folder"]) == ("prueba", 1, 0, None)
     assert "¿Está en marcha el monitor?" in told["said"]
     assert first.start(ORDER) != one
     wait_until(lambda: ended(first), 60)
