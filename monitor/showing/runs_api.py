@@ -53,7 +53,8 @@ def make_runs_api(sources: RunSources) -> Blueprint:
     @api.post("/api/runs/<run_id>/stop")
     def stop_run(run_id: str) -> tuple[Response, int]:
         only()
-        _asked()
+        if _asked():
+            raise BadRequest("El cuerpo debe ser un objeto vacío.")
         _refused_as_conflict(process.stop, run_id)
         return jsonify(id=run_id), 202
 

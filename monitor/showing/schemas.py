@@ -208,7 +208,7 @@ def _runs(age: Schema) -> dict[str, Schema]:
     )
     return {
         "Order": closed("Una ejecución que iniciar: hilos, peticiones de cada uno y nombre.", **order),
-        "Nothing": {"type": "object", "description": "Un objeto, diga lo que diga."},
+        "Nothing": closed("Un objeto vacío."),
         "Started": closed("El id de la ejecución iniciada o detenida.", id=STRING),
         "Comparison": closed("Lo que dice `compare`, y su código de salida.", exit={"type": "integer"}, text=STRING),
         "Runs": closed(

@@ -141,7 +141,9 @@ def test_a_run_is_started_and_stopped(client: FlaskClient, process: Process) -> 
     assert client.post("/api/runs/5f0c/stop", json={}).status_code == 202
     assert client.post("/api/runs", json={**ORDER, "threads": 7.0}).status_code == 202
     assert process.done == [Order(5, 2, "prueba"), "5f0c", Order(7, 2, "prueba")]
-    assert client.post("/api/runs/5f0c/stop", data="x", content_type="application/json").status_code == 400
+    for nothing in ("x", "[]", '{"a": 1}'):
+        sent = client.post("/api/runs/5f0c/stop", data=nothing, content_type="application/json")
+        assert sent.status_code == 400
 
 
 def test_a_refusal_is_a_conflict_with_its_reason(client: FlaskClient, process: Process) -> None:
