@@ -1,5 +1,6 @@
 """The Makefile over a stand-in for Python: what it says before anything of the suite runs."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,7 +30,8 @@ def project(tmp_path: Path) -> Path:
 
 def run(project: Path, python: str) -> subprocess.CompletedProcess[str]:
     argv = ["make", "run", f"PYTHON={python}"]
-    return subprocess.run(argv, cwd=project, capture_output=True, text=True, check=False, timeout=60)
+    alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    return subprocess.run(argv, cwd=project, env=alone, capture_output=True, text=True, check=False, timeout=60)
 
 
 def fake(project: Path, *, refuses: int) -> str:
