@@ -76,14 +76,15 @@ def panel(pictures: Camera, running: Suite) -> None:
     with pictures.page(running.url, height=1060) as page:
         page.get_by_role("button", name="Consultar estado").click()
         page.get_by_role("button", name="Ver recorrido").wait_for()
-        page.screenshot(path=picture("panel"))
+        page.screenshot(path=picture("panel"), full_page=True)
         page.get_by_role("button", name="Ver recorrido").click()
         expect(page.locator("#trail-picture circle")).to_have_count(5)
         page.screenshot(path=picture("trail"), clip={"x": 380, "y": 170, "width": 680, "height": 720})
     for name, width, height, scheme in (("panel_dark", 1440, 1060, "dark"), ("panel_mobile", 375, 1700, "light")):
         with pictures.page(running.url, width=width, height=height, scheme=scheme) as page:
-            expect(page.locator("#checks tr").first).to_be_visible()
-            page.screenshot(path=picture(name))
+            for list_ in ("#checks", "#runs"):
+                expect(page.locator(f"{list_} tr").first).to_be_visible()
+            page.screenshot(path=picture(name), full_page=scheme == "dark")
 
 
 def overload(pictures: Camera, running: Suite) -> None:

@@ -9,6 +9,7 @@ from monitor.web import accepted, problem
 Start = Callable[..., Any]
 Wsgi = Callable[[Environ, Start], Iterable[bytes]]
 CACHED = ("/static/", "/badge/")  # what a cache may keep, while it is not an error
+REPORTS = "/runs/"  # what may have a narrower policy of its own
 HEADERS = [
     (
         "Content-Security-Policy",
@@ -46,8 +47,10 @@ def door(
     def answer(environ: Environ, start_response: Start) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             kept = status[0] in "23" and environ["PATH_INFO"].startswith(CACHED)
-            own = {name for name, _ in headers}  # a report has a narrower policy of its own
-            added = [each for each in (HEADERS if kept else NO_STORE) if each[0] not in own]
+            added = HEADERS if kept else NO_STORE
+            if environ["PATH_INFO"].startswith(REPORTS):
+                own = {name for name, _ in headers}
+                added = [each for each in added if each[0] not in own]
             return start_response(status, headers + added, exc_info)
 
         if refused := refusal(environ):

@@ -23,6 +23,8 @@ from tests.helpers_run import make_run
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
 WIDTHS = (375, 1440)
 SCHEMES = ("light", "dark")
+OVERFLOWING = """[...document.querySelectorAll('.card')]
+    .filter((card) => card.scrollHeight > card.clientHeight + 1).map((card) => card.textContent.trim().slice(0, 40))"""
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,7 @@ def test_it_fits_the_screen_and_is_accessible(stub: PanelStub, visit: Visit, wid
     page = visit.open(stub.url, width=width, color_scheme=scheme)
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(OVERFLOWING) == []
     assert serious_faults(page) == []
 
     page.locator("#checks button").first.click()

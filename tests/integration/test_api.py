@@ -81,7 +81,11 @@ def test_a_refused_check_lowers_the_service_availability_and_not_the_reported_on
     assert [client.get("/status").status_code for _ in range(4)] == [200, 503, 503, 503]
     wait_until(lambda: monitor.figures.totals().get("refused") == 3, 10)
     monitor.end(7, at=time.time() - 20)
-    minute = client.get("/api/state").get_json()["windows"][0]
+    state = client.get("/api/state").get_json()
+    minute = state["windows"][0]
+    assert [sum(state["timeline"][name]) for name in ("refused", "overloaded", "unconfirmed")] == [3, 3, 0]
+    points = client.get("/api/history?window=5m").get_json()["points"]
+    assert [sum(point[name] for point in points) for name in ("refused", "overloaded", "unconfirmed")] == [3, 3, 0]
     assert (minute["service"]["good"], minute["service"]["total"]) == (7, 10)
     assert minute["reported"]["ratio"] == 1.0
 

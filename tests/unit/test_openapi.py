@@ -22,7 +22,7 @@ from monitor.showing.run_process import RunProcess
 from monitor.showing.runs import Runs
 from monitor.showing.runs_api import RunSources, make_runs_api
 from monitor.showing.snapshot import nothing
-from monitor.watching.alerts import Flip, Receptor, flip_event
+from monitor.watching.alerts import Event, Flip, Receptor, flip_event
 from monitor.watching.counter_store import CounterStore
 from monitor.watching.journal import Journal
 from monitor.web import create_app
@@ -114,12 +114,15 @@ def test_the_state_of_a_store_nobody_has_read_is_what_is_described():
 def test_a_history_is_what_is_described_and_has_a_bearable_number_of_points(span):
     plan = history.plan(int(NOW) - span, int(NOW), int(NOW))
     flip = flip_event(Flip(int(NOW * 1e6) - 1_000_000, Status.AVAILABLE, Status.UNAVAILABLE))
+    restart: Event = {"at": NOW - 1, "kind": "restart", "text": "…"}
+    events = [flip, restart, {**restart, "at": NOW - 200_000_000}]
     answer = history.compose(
-        plan, nothing(plan.chunks).chunks, [flip], watched_since=None, sketches={key: [] for key in plan.sketched}
+        plan, nothing(plan.chunks).chunks, events, watched_since=None, sketches={key: [] for key in plan.sketched}
     )
     check("History", answer)
     assert len(answer["points"]) <= history.MOST_POINTS
     assert len(answer["flips"]) == (span > 0)
+    assert len(answer["events"]) == 2 * (span > 0)
 
 
 def test_points_add_up_to_the_counters_of_their_buckets():

@@ -1,10 +1,11 @@
 from typing import Any
 
 from comun.ids import new_id
-from comun.messages import Check, Status
+from comun.messages import LEGS, Check, Status
 from monitor.showing import snapshot
 from monitor.showing.panel_state import compose, describe, plan
 from monitor.watching.alerts import Receptor
+from monitor.watching.latency_sketch import BUCKETS
 from monitor.watching.time_buckets import SECOND, WIDTH, Chunk, Count
 
 NOW = 1_790_000_000.0
@@ -73,3 +74,35 @@ def test_of_a_receptor_that_nobody_asks_the_age_of_its_answer_is_told() -> None:
 def test_a_late_answer_is_shown_as_late() -> None:
     assert [describe(ended(NOW, took))["late"] for took in (0.1, 30, 30.1)] == [False, False, True]
     assert not describe(Check(new_id(1_790_000_000_000_000, 1), Status.IN_FLIGHT, (1_790_000_000_000_000,)))["late"]
+
+
+def test_a_station_tells_its_median_and_the_slow_ones() -> None:
+    poll = plan(NOW)
+    legs = [0] * (len(LEGS) * BUCKETS)
+    for bucket, count in ((10, 90), (20, 6), (30, 4)):  # of the first leg
+        legs[bucket] = count
+    facts = snapshot.nothing(poll.chunks)._replace(legs=legs)
+    api, relay, *others = compose(facts, poll, now=NOW, target=0.99, broker_ok=True)["stations"]
+    assert 0 < relay["median_ms"] < relay["p95_ms"] < relay["p99_ms"]
+    for station in (api, *others):
+        assert [station[rank] for rank in ("median_ms", "p95_ms", "p99_ms")] == [None] * 3
+
+
+def test_how_long_the_oldest_waits_is_not_that_of_the_one_that_is_due_first() -> None:
+    """What was sent again is due later, and older."""
+    poll = plan(NOW)
+    number, slot = divmod(int(NOW - 40), SECOND.slots)
+    facts = snapshot.nothing(poll.chunks)
+    counters = list(facts.chunks[Chunk(SECOND, number)])
+    counters[slot * WIDTH + Count.ACCEPTED] = 2
+    facts = facts._replace(chunks={**facts.chunks, Chunk(SECOND, number): counters})
+
+    def oldest(outbox: int, due_first: float | None) -> float | None:
+        known = facts._replace(outbox=outbox, oldest=None if due_first is None else int((NOW - due_first) * 1e6))
+        told: float | None = compose(known, poll, now=NOW, target=0.99, broker_ok=True)["outbox"]["oldest_ms"]
+        return told
+
+    assert oldest(2, 3.0) == 39_000  # the second in which it was asked ended so long ago
+    assert oldest(2, 400.0) == 400_000  # older than all that the timeline holds
+    assert oldest(2, None) == 39_000
+    assert oldest(0, None) is None  # a count that a killed process forgot is nobody who waits
