@@ -88,7 +88,9 @@ export async function refresh() {
 
 function showLatency(ok) {
   const { p50, p95, p99 } = chart.history?.latency_ms ?? {};
-  const times = p50 == null ? 'Sin respuestas que medir.' : `Una respuesta tarda: mediana ${lasting(p50)} · p95 ${lasting(p95)} · p99 ${lasting(p99)}`;
+  const times = p50 == null
+    ? 'Sin respuestas que medir.'
+    : `Una respuesta tarda: mediana ${lasting(p50)} · p95 ${lasting(p95)} · p99 ${lasting(p99)}`;
   write($('latency'), ok ? times : 'No se pudo leer este tramo; se vuelve a intentar.');
 }
 

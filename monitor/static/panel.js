@@ -1,19 +1,11 @@
 // The panel: asks /api/state once a second and draws the answer; sends a check and shows its way.
 
 import { refresh, showTimeline } from './chart.js';
-import { $, WORDS, ago, at, count, exactly, get, lasting, make, mark, percent, server, serverNow, share, write } from './common.js';
+import { $, WORDS, ago, at, count, get, lasting, make, mark, percent, server, serverNow, share, write } from './common.js';
 import { refreshRuns } from './runs.js';
+import { HOPS, openTrail } from './trail.js';
 
 const STATIONS = [...document.querySelectorAll('.station')].map(({ id }) => id.slice('station-'.length)); // in order
-const HOPS = [
-  // What happened at each hop, and in which lane of the sequence diagram.
-  { hop: 'requested', what: 'Solicitada', where: 'Monitor (API)', lane: 0 },
-  { hop: 'relayed', what: 'Reenviada', where: 'Plataforma', lane: 1 },
-  { hop: 'answered', what: 'Respondida', where: 'Receptor', lane: 2 },
-  { hop: 'returned', what: 'Devuelta', where: 'Plataforma', lane: 1 },
-  { hop: 'received', what: 'Recibida', where: 'Monitor (trabajador)', lane: 0 },
-];
-const LANES = ['Monitor', 'Plataforma', 'Receptor'];
 const WINDOWS = { '1m': '1 min', '5m': '5 min', '1h': '1 h', '24h': '24 h' };
 const RULES = { // why, from where the interval lies
   met: 'Cumple porque lo exigido queda por debajo de todo el intervalo de confianza',
@@ -135,7 +127,8 @@ function showFlow({ broker, stations }) {
 }
 
 function showPending({ broker, outbox, deadline }) {
-  const since = outbox.oldest_ms == null ? '' : `, la más antigua desde las ${at(serverNow() - outbox.oldest_ms / 1000)} (hace ${lasting(outbox.oldest_ms, 0)})`;
+  const age = outbox.oldest_ms;
+  const since = age == null ? '' : `, la más antigua desde las ${at(serverNow() - age / 1000)} (hace ${lasting(age, 0)})`;
   const limit = lasting(deadline * 1000, 0);
   write($('pending'), !broker.ok ? 'Consultas en curso: no se sabe, el broker no responde.' : outbox.size
     ? `${count(outbox.size)} ${outbox.size > 1 ? 'consultas' : 'consulta'} en curso${since}; ninguna cuenta hasta que termina o pasan ${limit}.`
@@ -258,58 +251,6 @@ async function travel(from, to, ms) {
   const frames = path.map(([x, y]) => ({ transform: `translate(${x - flow.left}px, ${y - flow.top}px)` }));
   $('token').hidden = false;
   await $('token').animate(frames, { duration: ms, easing: 'ease-in-out', fill: 'forwards' }).finished;
-}
-
-// ---- the trail of a check ---------------------------------------------------------------------------------------
-
-function openTrail({ id, status, hops }) {
-  write($('trail-id'), id);
-  mark($('trail-status'), status);
-  $('trail-hops').replaceChildren(...HOPS.flatMap((hop, index) => (hops[index] ? [hopRow(hop, index, hops)] : [])));
-  $('trail').showModal();
-  $('trail-picture').replaceChildren(sequence(hops, $('trail-picture').clientWidth));
-}
-
-function hopRow({ what, where }, index, hops) {
-  const before = hops[index - 1];
-  return make('tr', {},
-    make('th', { scope: 'row' }, `${index + 1}. ${what} `, make('small', {}, where)),
-    make('td', {}, exactly(hops[index])),
-    make('td', { class: 'number' }, before ? `+${lasting((hops[index] - before) * 1000)}` : ''));
-}
-
-function sequence(hops, width) {
-  const step = 52;
-  const height = 64 + step * 4 + 28;
-  const x = (lane) => width * (0.15 + 0.35 * lane);
-  const place = (index) => [x(HOPS[index].lane), 64 + step * index];
-  const label = 'Diagrama de secuencia; la tabla siguiente dice lo mismo';
-  const picture = make('svg:svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label });
-  LANES.forEach((name, lane) => picture.append(
-    make('svg:line', { class: 'lane', x1: x(lane), x2: x(lane), y1: 36, y2: height }),
-    make('svg:text', { class: 'lane-name', x: x(lane), y: 22 }, name)));
-  hops.forEach((time, index) => {
-    if (!time) return;
-    const [cx, cy] = place(index);
-    if (hops[index - 1]) picture.append(...arrow(place(index - 1), [cx, cy], time - hops[index - 1]));
-    picture.append(make('svg:circle', { class: 'hop', cx, cy, r: 11 }),
-      make('svg:text', { class: 'hop-number', x: cx, y: cy + 4 }, String(index + 1)));
-  });
-  return picture;
-}
-
-function arrow([fromX, fromY], [toX, toY], took) {
-  const angle = Math.atan2(toY - fromY, toX - fromX);
-  const along = (x, y, length, turn = 0) => [x + length * Math.cos(angle + turn), y + length * Math.sin(angle + turn)];
-  const [x1, y1] = along(fromX, fromY, 11);
-  const [x2, y2] = along(toX, toY, -13);
-  const points = [[x2, y2], along(x2, y2, -9, 0.4), along(x2, y2, -9, -0.4)].join(' ');
-  const middle = { x: (fromX + toX) / 2 + 10 * Math.sign(toX - fromX), y: (fromY + toY) / 2 - 9 };
-  return [
-    make('svg:line', { class: 'message', x1, y1, x2, y2 }),
-    make('svg:polygon', { class: 'head', points }),
-    make('svg:text', { class: 'took', ...middle }, `+${lasting(took * 1000)}`),
-  ];
 }
 
 // ---- the loop ---------------------------------------------------------------------------------------------------

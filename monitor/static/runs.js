@@ -4,7 +4,7 @@ import { $, at, count, day, get, lasting, make, mark, minute, percent, write } f
 
 const VERDICTS = { met: 'Cumple', not_met: 'No cumple', inconclusive: 'No concluyente', broken: 'La contabilidad no cuadra' };
 const STAGES = {
-  starting: 'Empieza', loading: 'Pone carga', settling: 'Espera las últimas respuestas y concilia', ended: 'Terminó',
+  starting: 'Empieza', loading: 'Pone carga', settling: 'Espera las últimas respuestas y concilia',
 };
 const EVERY = { going: 1000, idle: 5000 }; // ms between two looks
 const SHOWN = 8; // runs, until somebody asks for all
@@ -67,11 +67,12 @@ function showCurrent(current, isGoing) {
   $('current').hidden = !current || (!isGoing && current.id !== known.seen);
   if ($('current').hidden) return;
   const { stage, name, threads, requests, done, planned, started, stopping, judged, said } = current;
-  const stopped = stopping && isGoing ? ', deteniéndose' : '';
+  const asked = `«${name}», ${count(threads)} × ${count(requests)}, desde las ${at(started)}`;
+  const doing = STAGES[stage] + (stopping ? ', deteniéndose' : '');
   const ended = judged ? 'ya está en la lista' : `sin informe. Lo último que dijo: ${said || 'nada'}`;
-  mark($('current-text'), isGoing ? 'in_flight' : judged ? 'up' : 'refused', isGoing
-    ? `«${name}», ${count(threads)} × ${count(requests)}, desde las ${at(started)}. ${STAGES[stage]}${stopped}: ${count(done)} de ${count(planned)} peticiones`
-    : `«${name}» terminó: ${ended}`);
+  if (isGoing) mark($('current-text'), 'in_flight', `${asked}. ${doing}: ${count(done)} de ${count(planned)} peticiones`);
+  else mark($('current-text'), judged ? 'up' : 'refused', `«${name}» terminó: ${ended}`);
+  write($('current-said'), isGoing ? doing : `«${name}» terminó`); // read aloud when it changes, not with every request
   $('current-bar').value = planned ? done / planned : 0;
   $('current-bar').hidden = $('stop').hidden = !isGoing;
   $('stop').disabled = stopping && stage !== 'settling';
@@ -85,7 +86,10 @@ function runRow(run) {
   const verdict = verdictCell(run);
   const { ratio, low, high, total } = run.service;
   const service = make('td', { class: 'service-column' }, ratio == null ? '—' : percent(ratio));
-  if (low != null && high != null) service.append(make('small', {}, `${percent(low).replace(/\s*%/, '')} a ${percent(high)} · n = ${count(total)}`));
+  if (low != null && high != null) {
+    const range = `${percent(low).replace(/\s*%/, '')} a ${percent(high)}`;
+    service.append(make('small', {}, `${range} · n = ${count(total)}`));
+  }
   const report = run.report
     ? make('a', { href: `runs/${run.name}/report.html`, 'aria-label': `Informe de ${run.name}` }, 'Informe')
     : '—';
