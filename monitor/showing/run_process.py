@@ -101,7 +101,9 @@ class RunProcess:
         if known["stopped"] != current["stage"]:
             files.replace(path, json.dumps({**known, "stopped": current["stage"]}))
             with suppress(ProcessLookupError):
-                os.kill(known["pid"], signal.SIGINT)  # the lock is held, so that number is still the run's
+                # Not SIGINT, which a suite started in the background ignores, and all that it starts. The lock is held,
+                # so that number is still the run's.
+                os.kill(known["pid"], signal.SIGTERM)
 
     def compare(self, one: Path, other: Path, *, anyway: bool) -> tuple[int, str]:
         """Return the exit code of `compare` and what it says. Raises RunRefused while another one is made."""

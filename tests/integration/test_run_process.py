@@ -48,7 +48,8 @@ def test_why_a_run_came_to_nothing_is_told_and_the_next_one_may_start(settings: 
 
 
 def test_one_run_at_a_time_whichever_process_is_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.showing.run_process._experiment", lambda *_: ["sleep", "60"])
+    in_background = ["sh", "-c", "trap '' INT; exec sleep 60"]  # as all that `make run &` starts
+    monkeypatch.setattr("monitor.showing.run_process._experiment", lambda *_: in_background)
     process = RunProcess(settings)
     one = process.start(ORDER)
     current = process.current()
