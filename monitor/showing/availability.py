@@ -60,8 +60,11 @@ class Measured(NamedTuple):
 
 
 def window(start: int, end: int, now: int, deadline: float = DEADLINE) -> Window:
-    """Return the buckets of [start, end), epoch seconds; `deadline` is seconds from a request to its end."""
-    cut = min(end, max(start, now + 1 - ceil(deadline)))
+    """Return the buckets of [start, end), epoch seconds; `deadline` is seconds from a request to its end.
+
+    A second is settled when the last request in it has passed its deadline: what counts as bad stays bad.
+    """
+    cut = min(end, max(start, now - ceil(deadline)))
     return Window(cover(start, cut, now), cover(cut, end, now))
 
 

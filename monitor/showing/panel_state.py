@@ -148,7 +148,7 @@ def _receptor(facts: Snapshot, span: Span, now: float, deadline: float) -> dict[
     status, since = facts.receptor.status, facts.receptor.since / 1e6 or None
     answers = [check.trail[-1] for check in facts.recent if check.status is not Status.UNANSWERED]
     answered = max(answers) / 1e6 if answers else None
-    waiting = _waiting_since(facts, span, now - deadline)
+    waiting = _waiting_since(facts, span, now - deadline - 1)  # also who asked at the end of that second
     if waiting is not None and (answered is None or now - answered > deadline):
         status, since = Status.UNANSWERED, waiting if answered is None else answered
     return {"status": None if status is None else status.name.lower(), "since": since, "answered": answered}

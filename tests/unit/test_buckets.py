@@ -8,7 +8,7 @@ import pytest
 
 from comun.ids import new_id
 from comun.messages import DEADLINE, Check, Status
-from monitor.showing import history
+from monitor.showing import availability, history
 from monitor.showing.availability import WINDOWS, Share, deciding, reported, service, verdict
 from monitor.watching.batch_counters import aggregate
 from monitor.watching.histogram_bins import BINS, bins_of
@@ -109,6 +109,15 @@ def test_spans_follow_one_another_without_gap_or_overlap():
 
 def test_a_year_needs_fewer_than_400_reads():
     assert len(chunks_of(cover(NOW - 365 * 86_400, NOW, NOW))) < 400
+
+
+@pytest.mark.parametrize("deadline", [2.0, 2.5, 30.0])
+def test_a_second_is_settled_when_its_last_request_has_passed_its_deadline_and_not_before(deadline):
+    now = 1_790_000_000
+    settled, fresh = availability.window(now - 60, now + 1, now, deadline)
+    last = max(span.last * span.level.seconds for span in settled)  # the first second that is not settled
+    assert last + deadline <= now < last + 1 + deadline + 1
+    assert min(span.first * span.level.seconds for span in fresh) == last
 
 
 def test_an_empty_window_has_no_span():
