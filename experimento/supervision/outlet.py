@@ -1,6 +1,7 @@
 """An outlet: hands lines to a terminal or a file in a thread of its own, so that a slow one stops nobody."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from comun.loop import Loop
@@ -16,13 +17,20 @@ class Outlet:
     """
 
     def __init__(
-        self, name: str, take: Callable[[bytes, int], None], pause: Callable[[], float | None] = lambda: None
+        self,
+        name: str,
+        take: Callable[[bytes, int], None],
+        pause: Callable[[], float | None] = lambda: None,
+        *,
+        linger: float = 0.0,
     ) -> None:
         """`take` gets all that waits, perhaps nothing, and how many lines were dropped after it.
 
-        `pause` tells after how many seconds it is called even if nothing waits; None: never.
+        `pause` tells after how many seconds it is called even if nothing waits; None: never. For `linger` seconds more
+        lines are gathered after the first.
         """
         self._take = take
+        self._linger = linger
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
         self._held = 0  # bytes that wait or are being taken
@@ -50,6 +58,7 @@ class Outlet:
 
     def _hand_over(self) -> None:
         while True:
+            time.sleep(self._linger)
             with self._changed:
                 lines = b"".join(self._waiting)
                 self._waiting.clear()
