@@ -3,10 +3,14 @@
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from comun.reasons import WORDS, reason
+
+if sys.platform != "win32":
+    import fcntl
 
 OWN_FILE, OWN_DIRECTORY = 0o600, 0o700  # permissions of what is made
 _OTHERS, _GROUP = 0o002, 0o020  # who may write
@@ -52,6 +56,21 @@ def replace(path: Path, text: str) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+def take_lock(path: Path) -> int | None:
+    """Lock a file, made if it is missing, and return its descriptor; None if somebody has the lock. Raises OSError.
+
+    It is free again when all processes that inherited the descriptor are gone. That is why this is flock(2) and no lock
+    library: those drop their lock in a forked child on purpose. There is none on Windows.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWN_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def stat_regular(path: Path) -> os.stat_result:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,9 +11,6 @@ from typing import Any, NamedTuple
 from comun import files, store
 from comun.errors import StoreUnavailable, SuiteError
 from comun.settings import Settings
-
-if sys.platform != "win32":
-    import fcntl
 
 
 class Process(NamedTuple):
@@ -115,16 +111,9 @@ def take_lock(var_dir: Path) -> int | None:
     """Take the directory's lock and return its descriptor, or None if somebody has it.
 
     Every child inherits the descriptor, so the lock is free only when the supervisor *and* all it started are gone:
-    two brokers on one data directory would ruin it. That is why this is flock(2) and no lock library: those
-    drop their lock in a forked child on purpose.
+    two brokers on one data directory would ruin it.
     """
-    descriptor = os.open(var_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return files.take_lock(var_dir / "up.lock")
 
 
 def url_of(settings: Settings) -> str:

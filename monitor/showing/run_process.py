@@ -21,9 +21,6 @@ from comun.settings import ROOT, Settings, bare_environment
 from comun.text import clean
 from monitor.showing.runs import FOLDER, SUMMARY
 
-if sys.platform != "win32":
-    import fcntl
-
 THREADS, REQUESTS = 300, 100  # at most: with pauses of a second two minutes, or twenty if nobody ever answers
 PLAN = "run.json"  # is in the run's folder once its last request has ended
 COMPARING = 60.0  # seconds a comparison may take
@@ -152,13 +149,7 @@ class RunProcess:
     def _take_lock(self) -> int | None:
         if sys.platform == "win32":
             raise RunRefused(_NO_LOCKS)
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, files.OWN_FILE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return descriptor
+        return files.take_lock(self._folder / "lock")
 
     def _is_held(self) -> bool:
         lock = self._take_lock()
