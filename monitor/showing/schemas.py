@@ -62,7 +62,6 @@ def components() -> dict[str, Schema]:
     measured = {"service": ref("Share"), "reported": ref("Share"), "unknown_seconds": COUNT}
     event = closed("Lo que el monitor anotó.", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
     counted = {counter.name.lower(): COUNT for counter in COUNTED}
-    event = closed("Algo que pasó.", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
     return {
         "Problem": closed(
             "Un error, según RFC 9457.",
