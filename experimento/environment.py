@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 OLDEST = (3, 11)
+NEEDED = ("celery", "click", "granian")  # of all packages: a machine's own Python may well have one of them
 UNAVAILABLE = 69  # experimento.exits needs a newer Python than this module
 
 
@@ -18,7 +19,7 @@ def enter(make: bool = False) -> None:
 
     Without `venv/` it is made first, as `make run` does, if `make` says so; else the program ends with a sentence.
     """
-    if sys.version_info >= OLDEST and find_spec("click"):
+    if sys.version_info >= OLDEST and all(map(find_spec, NEEDED)):
         return
     if Path(sys.prefix) == VENV:
         _end("A venv/ le faltan paquetes. Con «make clean» se borra y con «make run» se hace de nuevo.")

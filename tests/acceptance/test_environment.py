@@ -48,6 +48,12 @@ def test_a_command_goes_on_in_the_projects_own_environment(project: Path) -> Non
         assert (done.stdout, done.returncode) == (f"venv: {' '.join(told)}\n", 3)
 
 
+def test_a_python_with_some_of_the_packages_is_not_enough(project: Path) -> None:
+    (project / "click.py").write_text("")
+    make_venv(project)
+    assert bare(project, "prueba.py").stdout == "venv: prueba.py\n"
+
+
 def test_without_an_environment_a_sentence_says_what_to_type(project: Path) -> None:
     done = bare(project, "prueba.py")
     assert (done.stdout, done.returncode) == ("", 69)
