@@ -35,7 +35,8 @@ _LOAD = {  # what of a run's plan is the load, and what it is called
 _WORDS = {"None": "—", "True": "sí", "False": "no", "closed": "cerrado", "open": "abierto"}
 _ABSENT = {Aspect.SETTINGS: "por omisión"}  # what a setting is that was not changed
 _PLACES = {  # settings that say where a suite is, and not how it works
-    *("VAR_DIR", "LOGS_DIR", "BROKER_PORT", "MONITOR_HOST", "MONITOR_HOSTS", "MONITOR_PORT", "MONITOR_TOKEN"),
+    *("VAR_DIR", "LOGS_DIR", "RUNS_DIR", "BROKER_PORT"),
+    *("MONITOR_HOST", "MONITOR_HOSTS", "MONITOR_PORT", "MONITOR_TOKEN"),
 }
 
 

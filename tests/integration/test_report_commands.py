@@ -290,7 +290,8 @@ def test_runs_made_with_something_else_are_not_compared_unless_that_is_what_was_
 
 def test_where_a_suite_is_and_what_an_earlier_version_did_not_tell_is_no_difference(tmp_path: Path) -> None:
     before = write_run(make_run(500, made_with=MADE_WITH), tmp_path / "antes")
-    elsewhere = {**MADE_WITH, "settings": {"MONITOR_PORT": "9090", "VAR_DIR": "/var/other"}, "clock": {}}
+    places = {"MONITOR_PORT": "9090", "VAR_DIR": "/var/other", "RUNS_DIR": "/runs"}
+    elsewhere = {**MADE_WITH, "settings": places, "clock": {}}
     after = write_run(make_run(500, seed=2, made_with=elsewhere), tmp_path / "después")
     earlier = write_run(make_run(500, seed=3), tmp_path / "de-antes")
     assert compare(before, after).return_value is not Exit.INCOMPARABLE
