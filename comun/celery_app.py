@@ -3,6 +3,7 @@
 import logging
 import os
 import ssl
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from celery.utils.nodenames import NODENAME_DEFAULT, default_nodename, nodename,
 from celery.worker.consumer import Consumer
 from celery.worker.control import Panel
 from celery.worker.request import Request
+from kombu.asynchronous import get_event_loop
 from kombu.entity import Exchange, Queue
 
 from comun import entries, store, transport
@@ -180,6 +182,18 @@ class SuiteCelery(Celery):
         letter["reason"] = f"{type(exc).__name__}: {exc}"
         log.warning("dead_letter queue=%(queue)s task=%(task)s reason=%(reason)s", letter)
         insist(lambda: DeadLetters(self.store).bury(**letter))
+
+
+def _wake(**_: Any) -> None:
+    """Let a worker that is told to stop look at once: its loop waits up to a second for the next message.
+
+    From another thread, because the loop's own is in a signal handler here and may hold the lock that this takes.
+    """
+    if loop := get_event_loop():
+        threading.Thread(target=loop.call_soon, args=(bool,), daemon=True).start()
+
+
+signals.worker_shutting_down.connect(_wake)
 
 
 def _have_workers_log(formatter: logging.Formatter) -> None:

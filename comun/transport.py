@@ -183,6 +183,9 @@ class Channel(redis.Channel):
     def _brpop_read(self, **options: Any) -> bool:
         if not self._is_waiting:
             return bool(super()._brpop_read(**options))  # type: ignore[no-untyped-call]
+        if self._closing:  # kombu would wait for the answer, up to a second; ours brings nothing that could be lost
+            self.client.connection.disconnect()
+            raise Empty
         try:
             self.client.parse_response(self.client.connection, "BLMOVE", **options)
         except self.connection_errors:
@@ -194,11 +197,10 @@ class Channel(redis.Channel):
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()  # type: ignore[no-untyped-call]
-        if not self._closing:
-            for queue in self._queue_cycle.consume(len(QUEUES)):
-                if self._take(queue):
-                    self._queue_cycle.rotate(queue)
-                    return True
+        for queue in self._queue_cycle.consume(len(QUEUES)):
+            if self._take(queue):
+                self._queue_cycle.rotate(queue)
+                return True
         raise Empty
 
     def _take(self, queue: str) -> bool:

@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import re
+import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import redis
+from celery import signals
 from flask import Flask
+from kombu.asynchronous import Hub, set_event_loop
 
 from comun import heartbeat, store
 from comun.bus import Bus
@@ -310,3 +314,37 @@ def test_a_worker_that_waits_with_a_message_in_hand_ends_when_it_is_told_to(
         wait_until(lambda: "no se puede escribir" in console.read_text(), timeout=30)
         broker_process.kill()
     broker_process.start()  # the helper waited for the worker's end
+
+
+def test_a_channel_that_waits_for_a_message_is_closed_without_waiting_for_it(suite: Suite) -> None:
+    with suite.bus.celery.connection() as connection:
+        channel = connection.channel()
+        channel.basic_consume("platform", no_ack=False, callback=print, consumer_tag="waits")
+        channel.client.connection = channel.client.connection_pool.get_connection()
+        channel._brpop_start(timeout=3600)  # longer than this test may take
+        channel.close()
+    suite.bus.store.lpush("platform", "left")
+    assert suite.bus.store.lpop("platform") == "left"  # nobody waits for it any more
+
+
+def test_a_loop_that_waits_for_an_hour_looks_at_once_when_the_worker_is_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = Hub()
+    set_event_loop(hub)
+    monkeypatch.setattr(hub, "fire_timers", lambda **_: 3600)
+    hub.call_later(3600, print)
+    silent, other = socket.socketpair()
+    hub.add_reader(silent, print)
+    turn = threading.Thread(target=hub.run_once, daemon=True)
+    turn.start()
+    try:
+        wait_until(lambda: hub._loop_thread, timeout=20)
+        signals.worker_shutting_down.send(sender="test")
+        turn.join(30)
+        assert not turn.is_alive()
+    finally:
+        set_event_loop(None)
+        hub.close()
+        silent.close()
+        other.close()
