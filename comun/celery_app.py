@@ -159,6 +159,7 @@ class SuiteCelery(Celery):
             # kombu takes TLS from the name of its own transport only: ours would send the password in the clear. What
             # the address says (`?ssl_ca_certs=…`) goes before this.
             self.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+        signals.worker_shutting_down.connect(_wake)
         if settings.log_format == "json":
             _have_workers_log(JsonLines(name))
         self._settings = settings
@@ -191,9 +192,6 @@ def _wake(**_: Any) -> None:
     """
     if loop := get_event_loop():
         threading.Thread(target=loop.call_soon, args=(bool,), daemon=True).start()
-
-
-signals.worker_shutting_down.connect(_wake)
 
 
 def _have_workers_log(formatter: logging.Formatter) -> None:

@@ -17,7 +17,7 @@ from celery import signals
 from flask import Flask
 from kombu.asynchronous import Hub, set_event_loop
 
-from comun import heartbeat, store
+from comun import celery_app, heartbeat, store
 from comun.bus import Bus
 from comun.dead_letters import DeadLetters
 from comun.ids import new_id
@@ -332,6 +332,7 @@ def test_a_loop_that_waits_for_an_hour_looks_at_once_when_the_worker_is_told_to_
 ) -> None:
     hub = Hub()
     set_event_loop(hub)
+    signals.worker_shutting_down.connect(celery_app._wake)  # as making the application does
     monkeypatch.setattr(hub, "fire_timers", lambda **_: 3600)
     hub.call_later(3600, print)
     silent, other = socket.socketpair()
