@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit lint bench assets tour faults lock sbom clean
+.PHONY: help run test test-unit lint bench assets tour catalogues faults lock sbom clean
 
 help: ## Muestra esta lista
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do \
@@ -35,6 +35,9 @@ assets: venv/.requirements-dev ## Hace de nuevo las imágenes del README con el 
 
 tour: venv/.requirements-dev ## Sigue una consulta de verdad, función por función, y escribe docs/tour.md
 	@exec $(BIN)/python -m tests.support.tour
+
+catalogues: venv/.requirements-dev ## Recoge los textos del programa, para traducirlos en comun/locale, y compila lo traducido
+	$(BIN)/python -m tests.support.catalogues
 
 faults: venv/.requirements-dev ## Ejecuta las pruebas largas (matar procesos una y otra vez) y deja la tabla de fallos
 	@exec $(BIN)/python -m pytest -m slow -rP tests/acceptance

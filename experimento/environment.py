@@ -6,6 +6,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from comun import language
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -17,8 +19,10 @@ UNAVAILABLE = 69  # experimento.exits needs a newer Python than this module
 def enter(make: bool = False) -> None:
     """Return if this interpreter has the packages; otherwise run the same command with that of `venv/` and end.
 
+    First of all the language is chosen in which the rest is said.
     Without `venv/` it is made first, as `make run` does, if `make` says so; else the program ends with a sentence.
     """
+    language.start(sys.argv)
     if sys.version_info >= OLDEST and all(map(find_spec, NEEDED)):
         return
     if Path(sys.prefix) == VENV:

@@ -1,10 +1,13 @@
-"""What holds for every test: what the processes it starts leave in the temporary directory goes with the session."""
+"""What holds for every test: it reads Spanish, and what its processes leave in the temporary directory goes."""
 
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
 
 import pytest
+
+os.environ["LANGUAGE"] = "es"  # in which the tests read what the program says, whatever the machine's language
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from math import inf, isfinite, isnan
 
-from comun.spanish import THIN, decimal, percent
+from comun.figures import THIN, decimal, percent
 from comun.text import clean, markdown
 from experimento.judgement.comparison import Change, Figure, untold
 from experimento.judgement.wording import STAGE_TITLES, duration

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from comun.figures import count
 from experimento.judgement.refusals import OUTCOMES
-from experimento.judgement.wording import OUTCOME_TITLES, count, duration
+from experimento.judgement.wording import OUTCOME_TITLES, duration
 from experimento.runs.events import Kind, how_it_ended
 
 SHOWN = 10  # times in a sentence

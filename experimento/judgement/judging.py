@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from comun.spanish import percent
+from comun.figures import count, percent
 from experimento.judgement.intervals import Flags
 from experimento.judgement.measures import Measures, share_of_time
 from experimento.judgement.requirements import Kind, Requirement
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Judgement, Verdict, judge
-from experimento.judgement.wording import count, duration, too_few
+from experimento.judgement.wording import duration, too_few
 from experimento.runs.latency import GET
 from experimento.runs.run_folder import FINDINGS, Run
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from comun.spanish import THIN, decimal
-from experimento.judgement.wording import count
+from comun.figures import THIN, count, decimal
 
 UNKNOWN = "no se sabe: la ejecución es de una versión anterior, o no lo anotó quien puso la carga"
 _LOAD = {

@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from comun.figures import count, percent
 from comun.settings import ROOT
-from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.faults import clock, tell
@@ -40,7 +40,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(percent=percent, count=wording.count, duration=wording.duration, moment=_moment,
+    environment.filters.update(percent=percent, count=count, duration=wording.duration, moment=_moment,
         latency=wording.latency, source=_source, clock=clock)  # fmt: skip
     environment.globals.update(
         inlined=_inlined, placed=_Placed(), by_time=wording.BY_TIME, too_few=wording.too_few, new_look=wording.NEW_LOOK,
@@ -103,7 +103,7 @@ def _load(run: Mapping[str, Any]) -> str:
     plan = run["plan"]
     parts = [_MODELS[plan["model"]]] if plan.get("model") in _MODELS else []
     if "threads" in plan and "requests" in plan:
-        parts.append(f"{wording.count(plan['threads'])} hilos × {wording.count(plan['requests'])} peticiones")
+        parts.append(f"{count(plan['threads'])} hilos × {count(plan['requests'])} peticiones")
     if "rate" in plan:
         parts.append(f"{plan['rate']:g} peticiones/s previstas")
     if run["rate"]:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from comun.spanish import percent
+from comun.figures import count, percent
 from comun.text import csv_cell, markdown
 from experimento.exits import Exit
 from experimento.judgement.faults import tell
@@ -20,7 +20,6 @@ from experimento.judgement.wording import (
     OUTCOME_TITLES,
     STAGE_TITLES,
     WARNING,
-    count,
     latency,
     more_reasons,
     too_few,

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from comun.figures import THIN, count, decimal
 from comun.messages import Hop
-from comun.spanish import THIN, decimal
 from experimento.exits import Exit
 from experimento.judgement.intervals import LEAST_WORTH
 from experimento.runs.latency import END_TO_END, GET
@@ -67,11 +67,6 @@ def too_few(worth: float) -> str:
         f"demasiado pocas peticiones independientes para un intervalo (la muestra equivale a {count(worth)}, "
         f"y hacen falta {LEAST_WORTH})"
     )
-
-
-def count(value: float | None) -> str:
-    """Write a whole number with its thousands apart."""
-    return "—" if value is None else f"{round(value):,}".replace(",", THIN)
 
 
 def duration(microseconds: float | None) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from comun.errors import SuiteError
+from comun.figures import decimal
 from comun.settings import Settings
-from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision.cli_status import supervised_or_fail
 from experimento.supervision.running import supervised

@@ -15,10 +15,10 @@ import click
 
 from comun import files
 from comun.errors import SuiteError
+from comun.figures import decimal
 from comun.ledger_format import ANSWERS, LOGS
 from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
-from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
 from experimento.supervision import storage, surroundings

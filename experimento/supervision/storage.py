@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from comun.spanish import decimal
+from comun.figures import decimal
 from experimento.supervision.paths import shown_path
 
 LARGE = 30_000_000  # bytes beyond which somebody is told: some 17,000 checks

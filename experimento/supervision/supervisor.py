@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from comun.figures import decimal
 from comun.messages import Role
 from comun.reasons import reason
-from comun.spanish import decimal
 from experimento.exits import Exit
 from experimento.runs.events import Kind, how_it_ended
 from experimento.supervision.child import Child

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from comun.durations import spoken
-from comun.spanish import decimal
+from comun.figures import decimal
 from experimento.supervision.running import Process
 
 STATES = {  # state: what it is called, and its style

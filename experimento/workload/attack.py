@@ -8,9 +8,9 @@ from rich.console import Console
 
 from comun import files
 from comun.clock import Clock
-from comun.spanish import percent
+from comun.figures import count, percent
 from experimento.judgement.sequential import InOrder
-from experimento.judgement.wording import count, duration
+from experimento.judgement.wording import duration
 from experimento.runs import records
 from experimento.runs.records import Outcome, Record, is_denied
 from experimento.workload.interrupt import Interrupt

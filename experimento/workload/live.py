@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Iterable
 
-from comun.spanish import percent
-from experimento.judgement.wording import count, duration
+from comun.figures import count, percent
+from experimento.judgement.wording import duration
 from experimento.runs.latency import percentile
 from experimento.runs.records import Outcome, Record
 

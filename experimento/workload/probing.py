@@ -13,11 +13,11 @@ from rich.text import Text
 
 from comun import files
 from comun.durations import spoken
-from comun.spanish import percent
+from comun.figures import count, percent
 from experimento.exits import Exit
 from experimento.judgement.measures import measure, medians_of_answered
 from experimento.judgement.report_text import EXIT_COLOURS
-from experimento.judgement.wording import HEADLINES, STAGE_TITLES, count, duration
+from experimento.judgement.wording import HEADLINES, STAGE_TITLES, duration
 from experimento.runs import run_folder
 from experimento.runs.latency import END_TO_END, GET
 from experimento.screen import Paint, plain

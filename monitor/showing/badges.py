@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from comun.spanish import THIN, percent
+from comun.figures import THIN, percent
 from monitor.showing.availability import Share, verdict
 
 CHARACTER = 6.2  # pixels of a character of 11 px Verdana, on average; textLength makes it exact

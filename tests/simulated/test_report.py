@@ -14,11 +14,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from comun.spanish import percent
+from comun.figures import count, percent
 from experimento.judgement.report import FORMATS, render
 from experimento.judgement.requirements import parse
 from experimento.judgement.summary import summarize
-from experimento.judgement.wording import count, duration
+from experimento.judgement.wording import duration
 from experimento.runs.events import Event, Kind
 from experimento.runs.run_folder import Run
 from tests.helpers_run import make_run, reconcile

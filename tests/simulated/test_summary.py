@@ -8,8 +8,8 @@ import jsonschema
 import numpy as np
 import pytest
 
+from comun.figures import percent
 from comun.messages import Status
-from comun.spanish import percent
 from experimento.exits import Exit
 from experimento.judgement import report
 from experimento.judgement.measures import measure, share_of_time

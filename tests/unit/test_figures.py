@@ -3,8 +3,8 @@ import ssl
 
 import pytest
 
+from comun.figures import THIN, percent
 from comun.reasons import reason
-from comun.spanish import THIN, percent
 
 
 @pytest.mark.parametrize(

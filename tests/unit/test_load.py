@@ -5,7 +5,7 @@ import aiohttp
 import pytest
 
 from comun.errors import ConfigurationError
-from comun.spanish import percent
+from comun.figures import percent
 from experimento.judgement.wording import duration
 from experimento.runs.records import Outcome, Record
 from experimento.workload.arrivals import Arrivals
