@@ -1,7 +1,7 @@
 # Each target says what it does in `make help`. Everything happens in venv/, which is made when it is missing.
 PYTHON ?= python3
 PORT ?=
-JOBS ?= 3# test files at once: most of them wait for processes
+JOBS ?= 4# test files at once: most of them wait for processes
 BIN := venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
 	--custom-compile-command 'make lock' $(UPGRADE)

@@ -109,7 +109,8 @@ class Console:
         """Wait until all is written, but no longer than that: perhaps nobody reads, or a disk hangs."""
         deadline = time.monotonic() + seconds
         files = [self._own_file, *(voice.file for voice in self._voices.values())]
-        for flush in (self._outlet.flush, *(file.flush for file in files)):
+        shown = self._outlet.flush
+        for flush in (shown, *(file.flush for file in files), shown):  # what a file complains of is shown too
             flush(max(0.0, deadline - time.monotonic()))
 
     def put(self, lines: bytes) -> None:

@@ -24,7 +24,7 @@ def told(suite: Suite, kind: str, text: str) -> bool:
 
 
 def test_it_asks_by_itself_and_marks_restarts_and_the_time_nobody_watched(start_suite: Callable[..., Suite]) -> None:
-    suite = start_suite(MONITOR_INTERVAL="200ms")
+    suite = start_suite(MONITOR_INTERVAL="200ms", CHECK_DEADLINE="2")
     wait_until(lambda: minute(suite)["service"]["good"] >= 10, 30)
     wait_until(lambda: all(station["state"] == "up" for station in state(suite)["stations"]), 20)
 

@@ -42,7 +42,7 @@ def running(suite: Suite, station: str) -> int:
 
 def test_five_kills_of_a_worker_are_five_ends_and_five_starts_everywhere(suite: Suite, tmp_path: Path) -> None:
     killed = "El receptor de call center se reinició (señal SIGKILL)"
-    words = ["--rate", "20/s", "--duration", "20s", "--out", str(tmp_path / "runs")]
+    words = ["--rate", "20/s", "--duration", "90s", "--out", str(tmp_path / "runs")]
     load = subprocess.Popen(suite.command("load", *words), env=suite.env, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     wait_until(lambda: list(tmp_path.glob("runs/*/records.jsonl")), 20)
     old = None
@@ -52,6 +52,7 @@ def test_five_kills_of_a_worker_are_five_ends_and_five_starts_everywhere(suite: 
         wait_until(lambda number=kill: restarts(suite).count(killed) == number + 1, 10)
         assert running(suite, "callcenter") <= 1
     wait_until(lambda: suite.ready_pid("callcenter") not in (None, old), 20)
+    load.send_signal(signal.SIGINT)  # what was asked until now is judged
     output, _ = load.communicate(timeout=90)
 
     folder = records.find_folder(tmp_path / "runs" / "latest")

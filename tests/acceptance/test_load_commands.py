@@ -61,7 +61,7 @@ def test_a_load_that_may_stop_early_does_once_the_matter_is_decided(tmp_path: Pa
 @pytest.mark.parametrize(
     ("behaviour", "code", "sentence"),
     [
-        ("slow:0.05", Exit.MET, "Capacidad: al menos 16 hilos a la vez; no se llegó a una carga que no cumpla."),
+        ("slow:0.02", Exit.MET, "Capacidad: al menos 16 hilos a la vez; no se llegó a una carga que no cumpla."),
         ("error:503", Exit.NOT_MET, "Capacidad: ninguna de las cargas probadas cumple los requisitos."),
     ],
 )

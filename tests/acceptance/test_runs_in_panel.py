@@ -22,10 +22,10 @@ def test_a_run_is_started_followed_read_compared_and_stopped(start_suite: Callab
 
     for name in ("antes", "despues"):
         page.get_by_label("Hilos").fill("20")
-        page.get_by_label("Peticiones por hilo").fill("4")
+        page.get_by_label("Peticiones por hilo").fill("2")
         page.get_by_label("Nombre").fill(name)
         page.get_by_role("button", name="Iniciar ejecución").click()
-        expect(page.locator("#current-text")).to_contain_text(f"«{name}», 20 × 4")
+        expect(page.locator("#current-text")).to_contain_text(f"«{name}», 20 × 2")
         expect(page.locator("#current-text")).to_have_text(f"«{name}» terminó: ya está en la lista", timeout=90_000)
     rows = page.locator("#runs tr")
     expect(rows).to_have_count(2)
