@@ -25,7 +25,11 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
-from comun import files
+from comun import files, language
+from comun.language import _
+
+language.start([])  # that of the environment: before the modules whose texts are said as they are imported
+
 from comun.clock import Clock
 from comun.errors import AccessDenied
 from comun.settings import Settings
@@ -36,7 +40,7 @@ from experimento.runs.records import RUNS, Outcome, Record
 from experimento.screen import painter
 from experimento.supervision.descriptors import sockets_allowed
 from experimento.workload import target
-from experimento.workload.client import read_answer, status_url
+from experimento.workload.client import read_answer, read_error, status_url
 from experimento.workload.progress import make_console
 from experimento.workload.run import conclude
 
@@ -122,32 +126,30 @@ def read(got: Any) -> tuple[Outcome, str | None, int | None, bool, str | None]:
     if error is None or isinstance(error, LocustBadStatusCode):
         outcome, check_id, reason = read_answer(got.status_code, got.content or b"")
         return outcome, check_id, got.status_code, True, reason
-    if isinstance(error, TimeoutError):
-        return Outcome.UNKNOWN, None, None, True, f"sin respuesta en {TIMEOUT:g} s"
-    if isinstance(error, ConnectionRefusedError | socket.gaierror):
-        return Outcome.FAILED, None, None, False, f"no se pudo conectar: {error}"
-    return Outcome.FAILED, None, None, True, f"conexión cortada: {error}"
+    reached = not isinstance(error, ConnectionRefusedError | socket.gaierror)
+    outcome, reason = read_error(error, TIMEOUT, reached=reached)
+    return outcome, None, None, reached, reason
 
 
 @events.init_command_line_parser.add_listener
-def add_options(parser: LocustArgumentParser, **_: Any) -> None:
+def add_options(parser: LocustArgumentParser, **__: Any) -> None:
     """Offer the folder as an option; the master tells its workers which one it is."""
     parser.add_argument(
         "--run-folder",
         env_var="LOCUST_RUN_FOLDER",
         default="",
-        help="Carpeta en que cada proceso escribe sus registros; por omisión, una nueva en runs/.",
+        help=_("Carpeta en que cada proceso escribe sus registros; por omisión, una nueva en runs/."),
     )
 
 
 @events.init.add_listener
-def prepare(**_: Any) -> None:
+def prepare(**__: Any) -> None:
     """Bring gevent's clock up to date: it stood still during the imports, and a run time counts from it."""
     gevent.sleep(0)
 
 
 @events.test_start.add_listener
-def start(environment: Environment, **_: Any) -> None:
+def start(environment: Environment, **__: Any) -> None:
     """Make the folder where the test is led from, and open the records where requests are made."""
     options = environment.parsed_options
     if not options.run_folder:
@@ -158,7 +160,7 @@ def start(environment: Environment, **_: Any) -> None:
 
 
 @events.test_stop.add_listener
-def stop(environment: Environment, **_: Any) -> None:
+def stop(environment: Environment, **__: Any) -> None:
     """Close the records; where the test is led from, reconcile and judge them."""
     runner, options = environment.runner, environment.parsed_options
     if isinstance(runner, MasterRunner):
@@ -175,7 +177,7 @@ def stop(environment: Environment, **_: Any) -> None:
         environment.process_exit_code = int(Exit.DENIED)
         return
     click.echo(render_text(summary, painter()))
-    click.echo(f"Informe: {folder / 'report.html'}")
+    click.echo(_("Informe: {path}", path=folder / "report.html"))
     environment.process_exit_code = int(Exit(summary["exit"]))
 
 

@@ -14,7 +14,9 @@ environment.enter()
 import click
 from rich.text import Text
 
+from comun.language import _
 from comun.settings import Settings
+from experimento.__main__ import OPTIONS, lang
 from experimento.__main__ import run as run_command
 from experimento.exits import Exit
 from experimento.runs.records import RUNS, Outcome, Record
@@ -29,23 +31,18 @@ thread_requests = 10
 EXPECTED = 99  # per cent
 WITHOUT_CODE = {Outcome.FAILED: "sin conexión", Outcome.UNKNOWN: "sin respuesta"}
 MEANINGS = {
-    Exit.MET: "el requisito se cumple",
-    Exit.NOT_MET: "el requisito no se cumple",
-    Exit.INCONCLUSIVE: "las pruebas no bastan para afirmar ni lo uno ni lo otro",
-    Exit.BROKEN: "la contabilidad no cuadra, alguna consulta se perdió o cuenta dos veces",
-    Exit.INTERRUPTED: "la prueba se interrumpió",
+    Exit.MET: _("el requisito se cumple"),
+    Exit.NOT_MET: _("el requisito no se cumple"),
+    Exit.INCONCLUSIVE: _("las pruebas no bastan para afirmar ni lo uno ni lo otro"),
+    Exit.BROKEN: _("la contabilidad no cuadra, alguna consulta se perdió o cuenta dos veces"),
+    Exit.INTERRUPTED: _("la prueba se interrumpió"),
 }
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@options.threads(default=threads_count)
-@options.each(default=thread_requests)
-@options.pause
-@options.lockstep
-@options.url
-@options.timeout
-def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: str | None, timeout: float) -> Exit:
-    """Prueba de disponibilidad del monitor.
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    options_metavar=OPTIONS,
+    help=_("""Prueba de disponibilidad del monitor.
 
     Imprime una línea por petición y, al final, la contabilidad de cada consulta, el veredicto con su intervalo y el
     resumen. Los valores por omisión se cambian arriba en este archivo: threads_count y thread_requests.
@@ -59,7 +56,17 @@ def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: s
 
     Termina con 0 si el requisito se cumple, 1 si no, 2 si no es concluyente, 3 si la contabilidad no cuadra, 64 si la
     orden está mal escrita, 69 si el monitor no responde, 77 si no deja entrar y 130 si se interrumpe.
-    """
+    """),
+)
+@options.threads(default=threads_count)
+@options.each(default=thread_requests)
+@options.pause
+@options.lockstep
+@options.url
+@options.timeout
+@lang
+def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: str | None, timeout: float) -> Exit:
+    """Make the requests, judge the run, and print its lines."""
     settings = Settings.load()
     order = Order(
         url=options.target_url(url, settings),
@@ -70,7 +77,8 @@ def command(*, threads: int, requests: int, pause: float, lockstep: bool, url: s
     if made := done.attack.records:
         print()
         print("\n".join(closing_lines(threads, requests, made)))
-        print(f"El porcentaje por sí solo no decide. Código de salida {int(done.exit)}: {MEANINGS[done.exit]}.")
+        code, meaning = int(done.exit), MEANINGS[done.exit]
+        print(_("El porcentaje por sí solo no decide. Código de salida {code}: {meaning}.", code=code, meaning=meaning))
     return done.exit
 
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from comun import language
+from comun.language import _
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "venv"
@@ -26,10 +27,10 @@ def enter(make: bool = False) -> None:
     if sys.version_info >= OLDEST and all(map(find_spec, NEEDED)):
         return
     if Path(sys.prefix) == VENV:
-        _end("A venv/ le faltan paquetes. Con «make clean» se borra y con «make run» se hace de nuevo.")
+        _end(_("A venv/ le faltan paquetes. Con «make clean» se borra y con «make run» se hace de nuevo."))
     if not PYTHON.exists():
         if not make:
-            _end("Faltan los paquetes del proyecto. Antes, una vez: make run (o python -m experimento up).")
+            _end(_("Faltan los paquetes del proyecto. Antes, una vez: make run (o python -m experimento up)."))
         _make()
     spec = sys.modules["__main__"].__spec__  # of `python -m package`
     command = [str(PYTHON), *(["-m", spec.parent] if spec else sys.argv[:1]), *sys.argv[1:]]
@@ -40,12 +41,13 @@ def enter(make: bool = False) -> None:
 
 def _make() -> None:
     if sys.version_info < OLDEST:
-        _end("Hace falta Python 3.11 o posterior, y este es {}.{}.".format(*sys.version_info[:2]))
-    print("Se crea venv/ y se instalan los paquetes; puede tardar un par de minutos…", file=sys.stderr)
+        version = "{}.{}".format(*sys.version_info[:2])
+        _end(_("Hace falta Python 3.11 o posterior, y este es {version}.", version=version))
+    print(_("Se crea venv/ y se instalan los paquetes; puede tardar un par de minutos…"), file=sys.stderr)
     install = ("pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", "requirements.txt")
     for python, words in ((sys.executable, ("venv", "--clear", "venv")), (str(PYTHON), install)):
         if subprocess.run([python, "-m", *words], cwd=ROOT, check=False).returncode:
-            _end("No se pudo crear venv/; la causa está en las líneas de arriba.")
+            _end(_("No se pudo crear venv/; la causa está en las líneas de arriba."))
     (VENV / ".requirements").touch()  # so that make does not install again
 
 

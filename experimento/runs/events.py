@@ -8,9 +8,11 @@ from signal import Signals
 from typing import NamedTuple, Self
 
 from comun import files
+from comun.language import N_, _
 from experimento.runs import records, shape
 
 EVENTS = "events.jsonl"
+_NO_EVENT = N_("{path}, línea {number}: no es un suceso ({why})")
 
 
 class Kind(StrEnum):
@@ -64,14 +66,15 @@ def read(run: Path) -> list[Event]:
         lines = records.read_text(path).splitlines()
     except FileNotFoundError:
         return []
-    return sorted(records.read_lines(path, lines, Event.from_line, "un suceso"), key=lambda event: event.at)
+    return sorted(records.read_lines(path, lines, Event.from_line, _NO_EVENT), key=lambda event: event.at)
 
 
 def how_it_ended(code: int) -> str:
     """Say what a process ended with; a negative code is the signal."""
     if code >= 0:
-        return f"código {code}"
+        return _("código {code}", code=code)
     try:
-        return f"señal {Signals(-code).name}"
+        name = Signals(-code).name
     except ValueError:  # a real-time one, which has no name
-        return f"señal {-code}"
+        name = str(-code)
+    return _("señal {name}", name=name)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self, TextIO, TypeVar
 
 from comun import files
 from comun.errors import AccessDenied, ConfigurationError, SuiteError
+from comun.language import N_, _
 from comun.reasons import reason
 from comun.text import clean
 from experimento.runs import shape
@@ -18,13 +19,14 @@ from experimento.runs.shape import NUMBER
 T = TypeVar("T")
 
 NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)  # what a run may be called: no path, no tag, no hidden folder
-NAME_RULE = (
+NAME_RULE = _(
     "un nombre tiene de 1 a 64 letras sin tilde ni eñe, cifras, puntos, guiones o guiones bajos, y no empieza por "
     "punto ni guion"
 )
 RUNS = Path("runs")  # where the folders go unless one says otherwise
 RECORDS = "records.jsonl"  # a run from several load machines has one `records-<worker>.jsonl` each
 PLAN = "run.json"  # what was asked for, when it ran and how the generator fared
+_NO_RECORD = N_("{path}, línea {number}: no es un registro ({why})")
 
 _MADE_WITH = {
     **dict.fromkeys(("of", "commit", "changes"), str | None),
@@ -113,25 +115,36 @@ def read(run: Path) -> list[Record]:
     """
     paths = sorted(run.glob("records*.jsonl"))
     if not paths:
-        raise UnreadableRun(f"{run}: no hay ningún archivo records*.jsonl")
+        raise UnreadableRun(_("{path}: no hay ningún archivo records*.jsonl", path=run))
     merged = [record for path in paths for record in _read_file(path)]
     return sorted(merged, key=lambda record: record.intended)
 
 
 def _read_file(path: Path) -> list[Record]:
     *lines, _ = read_text(path).split("\n")
-    return read_lines(path, lines, Record.from_line, "un registro")
+    return read_lines(path, lines, Record.from_line, _NO_RECORD)
 
 
-def read_lines(path: Path, lines: Iterable[str], read_one: Callable[[str], T], what: str) -> list[T]:
-    """Read the lines of one of the run's files, each of them `what`. Raises UnreadableRun."""
+def read_lines(path: Path, lines: Iterable[str], read_one: Callable[[str], T], refusal: str) -> list[T]:
+    """Read the lines of one of the run's files. Raises UnreadableRun with the sentence `refusal` for another line."""
     found = []
     for number, line in enumerate(lines, 1):
         try:
             found.append(read_one(line))
         except (ValueError, KeyError, TypeError, RecursionError) as exc:
-            raise UnreadableRun(f"{path}, línea {number}: no es {what} ({exc})") from exc
+            raise UnreadableRun(_(refusal, path=path, number=number, why=_why(exc))) from exc
     return found
+
+
+def _why(exc: Exception) -> str:
+    """Say why JSON could not be taken for what it should be: Python's own words are for programmers."""
+    if isinstance(exc, shape.WrongShape):
+        return str(exc)
+    if isinstance(exc, json.JSONDecodeError):
+        return _("no es JSON")
+    if isinstance(exc, RecursionError):
+        return _("anida demasiados niveles")
+    return _("le falta algún campo, o tiene otros o con otros valores")
 
 
 def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> Path:
@@ -141,7 +154,7 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
     Raises ConfigurationError if `out` cannot hold it, or the name could be a path or a tag.
     """
     if not NAME.fullmatch(name):
-        raise ConfigurationError(f"«{clean(name, 64)}»: {NAME_RULE}")
+        raise ConfigurationError(_("«{name}»: {rule}", name=clean(name, 64), rule=NAME_RULE))
     stem = f"{now:%Y%m%d-%H%M%S}-{name}"
     number = 1
     while True:
@@ -151,10 +164,12 @@ def make_folder(out: Path, name: str, now: datetime, *, is_run: bool = True) -> 
             break
         except FileExistsError:
             if not run.is_dir():
-                raise ConfigurationError(f"--out {out}: no es una carpeta") from None
+                raise ConfigurationError(_("--out {path}: no es una carpeta", path=out)) from None
             number += 1
         except OSError as exc:
-            raise ConfigurationError(f"--out {out}: no se puede crear ahí una carpeta ({reason(exc)})") from exc
+            raise ConfigurationError(
+                _("--out {path}: no se puede crear ahí una carpeta ({why})", path=out, why=reason(exc))
+            ) from exc
     if is_run:
         _point_at(run)
     return run
@@ -175,13 +190,13 @@ def find_folder(path: Path) -> Path:
         if path.name == "latest" and (path.is_symlink() or path.is_file()):
             name = str(path.readlink()) if path.is_symlink() else read_text(path).strip()
             if name in ("", "..") or Path(name).name != name:
-                raise UnreadableRun(f"{path}: no señala ninguna carpeta que esté a su lado")
+                raise UnreadableRun(_("{path}: no señala ninguna carpeta que esté a su lado", path=path))
             path = path.parent / name
         if not path.is_dir():
-            raise UnreadableRun(f"{path}: no existe esa carpeta de ejecución")
+            raise UnreadableRun(_("{path}: no existe esa carpeta de ejecución", path=path))
         return path.resolve()
     except OSError as exc:  # such as a name that is too long
-        raise UnreadableRun(f"No se puede leer {files.in_words(exc)}.") from exc
+        raise UnreadableRun(_("No se puede leer {what}.", what=files.in_words(exc))) from exc
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
@@ -195,10 +210,8 @@ def read_document(path: Path, allowed: Mapping[str, Any]) -> dict[str, Any] | No
         shape.check(document, allowed)
     except FileNotFoundError:
         return None
-    except TypeError as exc:
-        raise UnreadableRun(f"{path}: {exc}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise UnreadableRun(f"{path}: no es JSON ({exc})") from exc
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise UnreadableRun(f"{path}: {_why(exc)}") from exc
     return document
 
 
@@ -214,17 +227,19 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise UnreadableRun(f"No se puede leer {files.in_words(exc)}.") from exc
+        raise UnreadableRun(_("No se puede leer {what}.", what=files.in_words(exc))) from exc
     except UnicodeDecodeError as exc:
-        raise UnreadableRun(f"{path}: no es texto en UTF-8") from exc
+        raise UnreadableRun(_("{path}: no es texto en UTF-8", path=path)) from exc
 
 
 def check_allowed(made: Iterable[Record]) -> None:
     """Raise AccessDenied if the service let nobody in: nothing can be judged then."""
     if is_denied(made):
         raise AccessDenied(
-            "El monitor no deja entrar (401 o 403): no se emite veredicto. "
-            "MONITOR_TOKEN debe ser el suyo, y solo se envía a la dirección de la propia suite."
+            _(
+                "El monitor no deja entrar (401 o 403): no se emite veredicto. "
+                "MONITOR_TOKEN debe ser el suyo, y solo se envía a la dirección de la propia suite."
+            )
         )
 
 

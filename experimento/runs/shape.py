@@ -2,13 +2,18 @@
 
 from typing import Any
 
+from comun.language import _
 from comun.messages import LATEST
 
 NUMBER = int | float
 
 
+class WrongShape(TypeError):
+    """Raised when a value is not of its shape; says so in a sentence."""
+
+
 def check(found: Any, shape: Any, name: str = "") -> None:
-    """Raise TypeError naming the first value that is not of its shape.
+    """Raise WrongShape naming the first value that is not of its shape.
 
     A shape is a type, a list with the shape of every item, or a dict with the shapes of the keys that are looked at;
     the key `str` stands for every key.
@@ -28,7 +33,7 @@ def check(found: Any, shape: Any, name: str = "") -> None:
         or (isinstance(found, NUMBER) and not abs(found) < LATEST)
         or (isinstance(found, str) and not _can_be_written(found))
     ):
-        raise TypeError(f"el valor de «{name}» no es válido" if name else "no es un objeto de JSON")
+        raise WrongShape(_("el valor de «{name}» no es válido", name=name) if name else _("no es un objeto de JSON"))
 
 
 def _can_be_written(text: str) -> bool:

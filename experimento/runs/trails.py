@@ -10,12 +10,14 @@ from typing import NamedTuple
 from comun import files
 from comun.errors import SuiteError
 from comun.ids import from_bytes, requested_at, to_bytes
+from comun.language import N_, _
 from comun.ledger_format import LEDGER
 from comun.messages import Status
 from experimento.runs import records, shape
 from experimento.runs.latency import HOPS
 
 TRAILS = "trails.jsonl"
+_NO_TRAIL = N_("{path}, línea {number}: no es un recorrido ({why})")
 
 _LINE = {"id": str, "status": int | None, "trail": [int | None]}
 
@@ -48,12 +50,16 @@ def open_ledger(logs_dir: Path) -> Iterator[sqlite3.Connection]:
             yield db
     except FileNotFoundError:
         raise LedgerUnreadable(
-            f"No hay {LEDGER} en {path.parent}: indique con --logs-dir la carpeta del log manager, o LOGS_DIR."
+            _(
+                "No hay {name} en {folder}: indique con --logs-dir la carpeta del log manager, o LOGS_DIR.",
+                name=LEDGER,
+                folder=path.parent,
+            )
         ) from None
     except OSError as exc:
-        raise LedgerUnreadable(f"No se puede leer {files.in_words(exc)}.") from exc
+        raise LedgerUnreadable(_("No se puede leer {what}.", what=files.in_words(exc))) from exc
     except (sqlite3.Error, TypeError, ValueError) as exc:  # the last two: columns of other types than ours
-        raise LedgerUnreadable(f"{path}: no se puede leer el libro de registro ({exc})") from exc
+        raise LedgerUnreadable(_("{path}: no se puede leer el libro de registro ({why})", path=path, why=exc)) from exc
 
 
 def from_ledger(logs_dir: Path, ids: Collection[str]) -> dict[str, Trail]:
@@ -89,7 +95,7 @@ def read(run: Path) -> dict[str, Trail]:
         lines = records.read_text(path).splitlines()
     except FileNotFoundError:
         return {}
-    return dict(records.read_lines(path, lines, _from_line, "un recorrido"))
+    return dict(records.read_lines(path, lines, _from_line, _NO_TRAIL))
 
 
 def _from_line(line: str) -> tuple[str, Trail]:
@@ -97,5 +103,5 @@ def _from_line(line: str) -> tuple[str, Trail]:
     shape.check(fields, _LINE)
     status, times = fields["status"], tuple(fields["trail"])
     if len(times) != len(HOPS):
-        raise ValueError(f"{len(times)} de {len(HOPS)} saltos")
+        raise shape.WrongShape(_("tiene {n} de los {all} saltos", n=len(times), all=len(HOPS)))
     return fields["id"], Trail(None if status is None else Status(status), times)

@@ -9,6 +9,7 @@ from rich.console import Console
 from comun import files
 from comun.clock import Clock
 from comun.figures import count, percent
+from comun.language import _, ngettext
 from experimento.judgement.sequential import InOrder
 from experimento.judgement.wording import duration
 from experimento.runs import records
@@ -20,7 +21,7 @@ from experimento.workload.progress import Bar
 
 Show = Callable[[list[Record], Bar], None]  # is told of new records as they come in
 _KNOCKS = 5  # requests, or one of each user, after which a door that opened for none of them is taken to be shut
-STOPPING = "terminan las que están en curso (Ctrl-C otra vez: abandonar)"
+STOPPING = _("terminan las que están en curso (un segundo Ctrl-C lo corta de inmediato)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def attack(
     with (
         files.open_text(folder / records.RECORDS, "x") as file,
         Interrupt() as interrupt,
-        Bar(console, "Carga", planned) as bar,
+        Bar(console, _("Carga"), planned) as bar,
     ):
 
         def collect(new: list[Record]) -> None:
@@ -84,21 +85,43 @@ def warnings(fared: Fared, model: Closed | Open) -> list[str]:
     found = []
     if isinstance(model, Closed) and model.lockstep:
         found.append(
-            f"--lockstep: los hilos piden en ráfagas, así que la muestra vale lo que {count(model.requests)} ráfagas "
-            f"y no lo que {count(model.planned)} peticiones repartidas; lo que falla entre dos ráfagas no se ve"
+            ngettext(
+                "--lockstep: los hilos piden a la vez, así que la muestra vale lo que {n} ráfaga y no lo que {all} "
+                "peticiones repartidas; lo que falla antes o después de ella no se ve",
+                "--lockstep: los hilos piden en ráfagas, así que la muestra vale lo que {n} ráfagas y no lo que {all} "
+                "peticiones repartidas; lo que falla entre dos ráfagas no se ve",
+                model.requests,
+                n=count(model.requests),
+                all=count(model.planned),
+            )
         )
     if fared.busy:
         found.append(
-            f"el generador usó el {percent(fared.cpu, 0)} de un núcleo: pudo ser él, y no el servicio, el límite"
+            _(
+                "el generador usó el {share} de un núcleo: pudo ser él, y no el servicio, el límite",
+                share=percent(fared.cpu, 0),
+            )
         )
     if fared.tardy:
         found.append(
-            f"{count(fared.late)} peticiones salieron más de {duration(LATE)} tarde (hasta {duration(fared.worst)}): "
-            "el generador no llevó el ritmo pedido"
+            ngettext(
+                "{n} petición salió más de {late} tarde ({worst}): el generador no llevó el ritmo pedido",
+                "{n} peticiones salieron más de {late} tarde (hasta {worst}): el generador no llevó el ritmo pedido",
+                fared.late,
+                n=count(fared.late),
+                late=duration(LATE),
+                worst=duration(fared.worst),
+            )
         )
     if fared.unsent:
         found.append(
-            f"{count(fared.unsent)} peticiones esperaban aún una conexión cuando se detuvo la carga y no se hicieron: "
-            "eran las que más tardaban, y faltan en las cifras"
+            ngettext(
+                "{n} petición esperaba aún una conexión cuando se detuvo la carga y no se hizo: era la que más "
+                "tardaba, y falta en las cifras",
+                "{n} peticiones esperaban aún una conexión cuando se detuvo la carga y no se hicieron: eran las que "
+                "más tardaban, y faltan en las cifras",
+                fared.unsent,
+                n=count(fared.unsent),
+            )
         )
     return found

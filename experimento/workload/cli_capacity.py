@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from comun.durations import spoken
+from comun.figures import count
+from comun.language import _
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement.intervals import ALPHA
@@ -19,7 +21,7 @@ from experimento.screen import make_screen, painter
 from experimento.workload import options
 from experimento.workload.capacity import MAX_PROBES, Capacity, search
 from experimento.workload.load import Closed, Open
-from experimento.workload.probing import UNITS, Prober, Stopped, conclusion, document, table
+from experimento.workload.probing import Prober, Stopped, conclusion, document, spoken_load, table
 from experimento.workload.progress import make_console
 from experimento.workload.run import Order, Run
 
@@ -29,27 +31,38 @@ _AFTERWARDS = 2.0  # seconds in which a probe's last answers come and it is reco
 _ANSWER = 0.01  # seconds an answer takes at least, so that no pause at all does not mean no requests at all
 
 
-@click.command()
+@click.command(
+    help=_("""Busca la mayor carga con la que los requisitos aún quedan demostrados.
+
+    Tras una prueba de calentamiento, multiplica la carga por cuatro hasta que dejan de estarlo y luego biseca hasta
+    acotarla en un 5\u202f%. Una carga que no cumple se prueba otra vez antes de darla por mala, y la respuesta se
+    confirma al final: si ya no se sostiene, dice que el límite se mueve. Cada prueba es una ejecución completa, con
+    peticiones bastantes para demostrar los requisitos y con su conciliación.
+
+    \b
+    Ejemplos:
+      python -m experimento capacity --require 'p99<500ms' --require 'service>=99%'
+      python -m experimento capacity --by rate --start 100 --highest 3000
+    """)
+)
 @click.option(
     "--by",
     type=click.Choice(["threads", "rate"]),
     default="threads",
     show_default=True,
-    help="Qué se busca: hilos a la vez, o peticiones por segundo.",
+    help=_("Qué se busca: hilos a la vez, o peticiones por segundo."),
 )
-@click.option("--start", type=click.IntRange(1, 100_000), default=25, show_default=True, help="Primera carga.")
-@click.option("--highest", type=click.IntRange(1, 100_000), default=5_000, show_default=True, help="Mayor carga.")
+@options.number("--start", type=click.IntRange(1, 100_000), default=25, help=_("Primera carga."))
+@options.number("--highest", type=click.IntRange(1, 100_000), default=5_000, help=_("Mayor carga."))
 @click.option(
-    "--duration", type=options.Seconds(1, 3_600), default="10s", show_default=True, help="Lo que dura una prueba."
+    "--duration", type=options.Seconds(1, 3_600), default="10s", show_default=True, help=_("Lo que dura una prueba.")
 )
 @options.pause
 @options.url
 @options.timeout
 @options.settle
 @require
-@click.option(
-    "--probes", type=click.IntRange(1, MAX_PROBES), default=MAX_PROBES, show_default=True, help="Pruebas como mucho."
-)
+@options.number("--probes", type=click.IntRange(1, MAX_PROBES), default=MAX_PROBES, help=_("Pruebas como mucho."))
 @options.out
 def command(
     *,
@@ -65,20 +78,9 @@ def command(
     probes: int,
     out: Path,
 ) -> Exit:
-    """Busca la mayor carga con la que los requisitos aún quedan demostrados.
-
-    Tras una prueba de calentamiento, multiplica la carga por cuatro hasta que dejan de estarlo y luego biseca hasta
-    acotarla en un 5 %. Una carga que no cumple se prueba otra vez antes de darla por mala, y la respuesta se confirma
-    al final: si ya no se sostiene, dice que el límite se mueve. Cada prueba es una ejecución completa, con sus
-    peticiones bastantes para demostrar los requisitos y su conciliación.
-
-    \b
-    Ejemplos:
-      python -m experimento capacity --require 'p99<500ms' --require 'service>=99%'
-      python -m experimento capacity --by rate --start 100 --highest 3000
-    """
+    """Search, and tell what was found."""
     if start > highest:
-        raise click.UsageError(f"--start {start} es mayor que --highest {highest}.")
+        raise click.UsageError(_("--start {start} es mayor que --highest {highest}.", start=start, highest=highest))
     settings = Settings.load()
     wanted = requirements(texts)
     address = options.target_url(url, settings)
@@ -95,9 +97,9 @@ def command(
     console = make_console()
     each = _seconds(order(start).model)
     Run(order(start), settings, console)  # says now, before there is a folder, if nobody is there
-    folder = records.make_folder(out, "capacidad", datetime.now().astimezone(), is_run=False)
-    prober = Prober(lambda load: Run(order(load), settings, console), folder, UNITS[by], probes, painter())
-    click.echo(_forecast(each, probes, f"{start} {UNITS[by]}"))
+    folder = records.make_folder(out, _("capacidad"), datetime.now().astimezone(), is_run=False)
+    prober = Prober(lambda load: Run(order(load), settings, console), folder, by, probes, painter())
+    click.echo(_forecast(each, probes, spoken_load(by, start)))
     try:
         prober.warm_up(start)
         found = search(prober, start=start, highest=highest, most=probes)
@@ -117,10 +119,13 @@ def _seconds(model: Closed | Open) -> float:
 
 def _forecast(each: float, probes: int, start: str) -> str:
     """Say how long a search takes at most whose probes last so many seconds."""
-    most = spoken(each * (probes + 1))
-    return (
-        f"Cada prueba dura unos {spoken(each)}: con {probes} como mucho y el calentamiento, {most}; suele bastar la "
-        f"mitad. Si el sistema tarda en contestar, o por debajo de {start}, duran más."
+    return _(
+        "Cada prueba dura unos {each}: con {n} como mucho y el calentamiento, {most}; suele bastar la mitad. Si el "
+        "sistema tarda en contestar, o por debajo de {start}, duran más.",
+        each=spoken(each),
+        n=count(probes),
+        most=spoken(each * (probes + 1)),
+        start=start,
     )
 
 
@@ -138,4 +143,4 @@ def _tell(prober: Prober, folder: Path, by: str) -> None:
     records.write_document(folder / "capacity.json", document(prober.done, found, by))
     if found.probes:
         make_screen().print(table(prober.done, found))
-    click.echo("\n".join([*conclusion(found, UNITS[by]), f"Carpeta: {folder}"]))
+    click.echo("\n".join([*conclusion(found, by), _("Carpeta: {path}", path=folder)]))

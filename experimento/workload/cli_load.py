@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from comun.language import _
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement.judge_folder import usual
@@ -16,29 +17,50 @@ from experimento.workload.run import Order, run_and_tell
 _CLOSED, _OPEN = ("threads", "requests", "pause", "lockstep"), ("duration", "arrivals")
 
 
-@click.command()
+@click.command(
+    help=_("""Pone carga sobre el monitor, concilia cada consulta y emite un veredicto.
+
+    \b
+    Ejemplos:
+      python -m experimento load --threads 100 --requests 10
+      python -m experimento load --rate 200/s --duration 30s --arrivals poisson
+      python -m experimento load --require 'service>=99.9%' --require 'p99<500ms' --require 'lost==0'
+      python -m experimento load --threads 50 --requests 1000 --pause 0 --until-decided
+
+    Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente, 3 si la contabilidad no cuadra, 64 si la orden
+    está mal escrita, 69 si no hay servicio, 77 si no deja entrar y 130 si se interrumpe.
+    """)
+)
 @options.threads(default=100)
 @options.each(default=10)
 @options.pause
 @options.lockstep
-@click.option("--rate", type=options.Rate(), help="Modelo abierto: peticiones que llegan por segundo, como 200/s.")
+@click.option("--rate", type=options.Rate(), help=_("Modelo abierto: peticiones que llegan por segundo, como 200/s."))
 @click.option(
-    "--duration", type=options.Seconds(0.1, 86_400), default="30s", show_default=True, help="De la carga con --rate."
+    "--duration",
+    type=options.Seconds(0.1, 86_400),
+    default="30s",
+    show_default=True,
+    help=_("Lo que dura la carga con --rate."),
 )
 @click.option(
     "--arrivals",
     type=click.Choice([kind.value for kind in Arrivals]),
     default=Arrivals.CONSTANT.value,
     show_default=True,
-    help="Con --rate: a ritmo constante, o como usuarios independientes (Poisson).",
+    help=_("Con --rate: a ritmo constante, o como usuarios independientes (Poisson)."),
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="De las pausas o de las llegadas.")
+@options.number("--seed", type=click.IntRange(0), default=0, help=_("Semilla de las pausas o de las llegadas."))
 @options.url
 @options.timeout
 @options.settle
 @require
-@click.option("--until-decided", is_flag=True, help="Termina en cuanto el requisito sobre el servicio está decidido.")
-@click.option("--name", type=options.Name(), default="carga", show_default=True, help="Parte del nombre de la carpeta.")
+@click.option(
+    "--until-decided", is_flag=True, help=_("Termina en cuanto el requisito sobre el servicio está decidido.")
+)
+@click.option(
+    "--name", type=options.Name(), default=_("carga"), show_default=True, help=_("Parte del nombre de la carpeta.")
+)
 @options.out
 @click.option("--folder-in", "told", type=click.Path(path_type=Path), hidden=True)  # the panel follows its runs by it
 @click.pass_context
@@ -62,18 +84,7 @@ def command(
     out: Path,
     told: Path | None,
 ) -> Exit:
-    """Pone carga sobre el monitor, concilia cada consulta y emite un veredicto.
-
-    \b
-    Ejemplos:
-      python -m experimento load --threads 100 --requests 10
-      python -m experimento load --rate 200/s --duration 30s --arrivals poisson
-      python -m experimento load --require 'service>=99.9%' --require 'p99<500ms' --require 'lost==0'
-      python -m experimento load --threads 50 --requests 1000 --pause 0 --until-decided
-
-    Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente, 3 si la contabilidad no cuadra, 64 si la orden
-    está mal escrita, 69 si no hay servicio, 77 si no deja entrar y 130 si se interrumpe.
-    """
+    """Put the load on, and judge it."""
     _refuse_mixture(ctx, is_open=rate is not None)
     settings = Settings.load()
     wanted = requirements(texts)
@@ -95,7 +106,7 @@ def _refuse_mixture(ctx: click.Context, *, is_open: bool) -> None:
     for option in _CLOSED if is_open else _OPEN:
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(
-                f"--{option} no va con --rate: en el modelo abierto no hay hilos que pausen."
+                _("--{option} no va con --rate: en el modelo abierto no hay hilos que pausen.", option=option)
                 if is_open
-                else f"--{option} solo va con --rate."
+                else _("--{option} solo va con --rate.", option=option)
             )

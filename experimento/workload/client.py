@@ -19,19 +19,21 @@ from yarl import URL
 
 from comun.errors import ConfigurationError, MalformedMessage
 from comun.ids import parse_id
+from comun.language import N_, _
 from comun.reasons import UNKNOWN_HOST, reason
 from comun.text import clean
+from experimento.judgement.wording import duration
 from experimento.runs.records import Outcome, Record
 
 BODY_READ = 65_536  # bytes of an answer: the monitor's has 200, and a hostile target's may have no end
 _REASON_KEPT = 200  # characters
 _NAME_KEPT = 10.0  # seconds until a name is looked up again, as where a service that fails over would move
 _ERRORS = (aiohttp.ClientError, OSError, ValueError)  # ValueError: a name or an answer that cannot be decoded
-_CLOSED = "el servicio la cerró"
+_CLOSED = N_("el servicio la cerró")
 _OF_A_CLIENT = {
     errno.ECONNRESET: _CLOSED,
     errno.EPIPE: _CLOSED,
-    errno.EADDRNOTAVAIL: "no quedan puertos libres en este equipo",
+    errno.EADDRNOTAVAIL: N_("no quedan puertos libres en este equipo"),
 }
 
 
@@ -171,31 +173,33 @@ def read_answer(code: int, body: bytes) -> tuple[Outcome, str | None, str | None
     if code == 202 or (code == 200 and check_id is not None):
         return Outcome.ACCEPTED, check_id, None
     if code == 200:
-        return Outcome.REFUSED, None, "200 sin el id de una consulta"
+        return Outcome.REFUSED, None, _("200 sin el id de una consulta")
     detail = fields.get("detail") or fields.get("title")
-    return Outcome.REFUSED, check_id, clean(f"{code}: {detail}", _REASON_KEPT) if detail else f"respuesta {code}"
+    why = clean(f"{code}: {detail}", _REASON_KEPT) if detail else _("respuesta {code}", code=code)
+    return Outcome.REFUSED, check_id, why
 
 
 def read_error(exc: Exception, timeout: float, *, reached: bool) -> tuple[Outcome, str]:
     """Judge a request without a complete answer, which may have `reached` the service: its outcome, and why."""
     if isinstance(exc, TimeoutError):
         if reached:
-            return Outcome.UNKNOWN, f"sin respuesta en {timeout:g} s"
-        return Outcome.FAILED, f"no se pudo conectar en {timeout:g} s"
-    return Outcome.FAILED, clean(
-        f"{'conexión cortada' if reached else 'no se pudo conectar'}: {_why(exc)}", _REASON_KEPT
-    )
+            return Outcome.UNKNOWN, _("sin respuesta en {time}", time=duration(timeout * 1e6))
+        return Outcome.FAILED, _("no se pudo conectar en {time}", time=duration(timeout * 1e6))
+    why = _why(exc)
+    said = _("conexión cortada: {why}", why=why) if reached else _("no se pudo conectar: {why}", why=why)
+    return Outcome.FAILED, clean(said, _REASON_KEPT)
 
 
 def _why(exc: BaseException) -> str:
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return UNKNOWN_HOST
     if isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return _CLOSED
+        return _(_CLOSED)
     if isinstance(exc, aiohttp.ClientResponseError):
-        return f"la respuesta no es HTTP ({exc.message})"
+        return _("la respuesta no es HTTP ({why})", why=exc.message)
     if isinstance(exc, OSError):
-        return _OF_A_CLIENT.get(exc.errno or 0) or reason(exc) or type(exc).__name__
+        own = _OF_A_CLIENT.get(exc.errno or 0)
+        return _(own) if own else reason(exc) or type(exc).__name__
     return str(exc) or type(exc).__name__
 
 
@@ -207,7 +211,7 @@ def status_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ConfigurationError(f"--url {url}: no es una dirección como http://127.0.0.1:5000/status")
+        raise ConfigurationError(_("--url {url}: no es una dirección como http://127.0.0.1:5000/status", url=url))
     return urlunsplit(parts._replace(path="/status") if parts.path in ("", "/") else parts)
 
 
@@ -216,7 +220,9 @@ def _prepare(url: str) -> URL:
         prepared = URL(status_url(url))
         (prepared.raw_host or "").encode("idna")  # as resolving it will
     except ValueError as exc:
-        raise ConfigurationError(f"--url {url}: no es una dirección que se pueda pedir ({exc})") from exc
+        raise ConfigurationError(
+            _("--url {url}: no es una dirección que se pueda pedir ({why})", url=url, why=exc)
+        ) from exc
     return prepared
 
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from comun.figures import count, percent
+from comun.language import _
 from experimento.judgement.wording import duration
 from experimento.runs.latency import percentile
 from experimento.runs.records import Outcome, Record
@@ -50,5 +51,10 @@ class Live:
 
     def text(self) -> str:
         if self.availability is None or self.p99 is None:
-            return "esperando respuestas"
-        return f"{percent(self.availability)} aceptadas · {count(self.rate)}/s · p99 {duration(self.p99)}"
+            return _("esperando respuestas")
+        return _(
+            "{share} aceptadas · {rate}/s · p99 {p99}",
+            share=percent(self.availability),
+            rate=count(self.rate),
+            p99=duration(self.p99),
+        )

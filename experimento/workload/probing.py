@@ -1,7 +1,7 @@
 """The probes of a capacity search: each is a whole run in a folder of its own; and what they say together."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.text import Text
 from comun import files
 from comun.durations import spoken
 from comun.figures import count, percent
+from comun.language import _, ngettext
 from experimento.exits import Exit
 from experimento.judgement.measures import measure, medians_of_answered
 from experimento.judgement.report_text import EXIT_COLOURS
@@ -24,8 +25,6 @@ from experimento.screen import Paint, plain
 from experimento.workload.capacity import MAX_PROBES, Capacity, Probe
 from experimento.workload.run import Done, Run
 
-UNITS = {"threads": "hilos a la vez", "rate": "peticiones por segundo"}
-
 
 class Stopped(Exception):
     """Raised when a probe ends the search: it was interrupted, or its accounting is broken."""
@@ -33,7 +32,7 @@ class Stopped(Exception):
     def __init__(self, code: Exit) -> None:
         interrupted = code is Exit.INTERRUPTED
         super().__init__(
-            "Búsqueda interrumpida." if interrupted else "La búsqueda se detuvo antes de acotar la capacidad."
+            _("Búsqueda interrumpida.") if interrupted else _("La búsqueda se detuvo antes de acotar la capacidad.")
         )
         self.code = code
 
@@ -42,11 +41,11 @@ class Prober:
     """Makes the run for a load, carries it out in a folder of its own, and keeps what it showed."""
 
     def __init__(
-        self, make: Callable[[int], Run], folder: Path, unit: str, most: int = MAX_PROBES, paint: Paint = plain
+        self, make: Callable[[int], Run], folder: Path, by: str, most: int = MAX_PROBES, paint: Paint = plain
     ) -> None:
         self._make = make
         self._folder = folder
-        self._unit = unit
+        self._by = by
         self._most = most
         self._paint = paint
         self._began = time.monotonic()
@@ -56,7 +55,15 @@ class Prober:
     def __call__(self, load: int) -> Probe:
         """Try one load. Raises Stopped, and whatever keeps a run from starting."""
         number = len(self.probes) + 1
-        click.echo(f"Prueba {number} de {self._most} como mucho: {count(load)} {self._unit}{self._so_far()}")
+        click.echo(
+            _(
+                "Prueba {number} de {most} como mucho: {load} ({known})",
+                number=number,
+                most=self._most,
+                load=spoken_load(self._by, load),
+                known=", ".join(self._so_far()),
+            )
+        )
         done = self._carry_out(load, f"{number:02}-{load}")
         hops = medians_of_answered(measure(run_folder.read(done.folder)))
         decided = done.exit in (Exit.MET, Exit.NOT_MET)
@@ -66,17 +73,17 @@ class Prober:
 
     def warm_up(self, load: int) -> None:
         """Try a load and count it for nothing: what starts cold answers its first requests late. Raises Stopped."""
-        click.echo(f"Calentamiento, que no cuenta: {count(load)} {self._unit}")
-        self._carry_out(load, f"00-{load}-calentamiento")
+        click.echo(_("Calentamiento, que no cuenta: {load}", load=spoken_load(self._by, load)))
+        name = _("calentamiento")
+        self._carry_out(load, f"00-{load}-{name}")
 
-    def _so_far(self) -> str:
+    def _so_far(self) -> Iterator[str]:
         found = Capacity(tuple(self.probes))
-        known = [f"van {spoken(time.monotonic() - self._began)}"]
+        yield _("van {time}", time=spoken(time.monotonic() - self._began))
         if found.proven is not None:
-            known.append(f"cumple con {count(found.proven)}")
+            yield _("cumple con {load}", load=count(found.proven))
         if found.refuted is not None:
-            known.append(f"no cumple con {count(found.refuted)}")
-        return f" ({', '.join(known)})"
+            yield _("no cumple con {load}", load=count(found.refuted))
 
     def _carry_out(self, load: int, name: str) -> Done:
         run = self._make(load)
@@ -90,34 +97,49 @@ class Prober:
         return done
 
 
-def conclusion(found: Capacity, unit: str) -> list[str]:
+def spoken_load(by: str, load: int) -> str:
+    """Say a load in what it is sought by: threads or rate."""
+    if by == "rate":
+        return ngettext("{n} petición por segundo", "{n} peticiones por segundo", load, n=count(load))
+    return ngettext("{n} hilo a la vez", "{n} hilos a la vez", load, n=count(load))
+
+
+def conclusion(found: Capacity, by: str) -> list[str]:
     """Say in sentences what a search found, as far as it came."""
     lines = []
     if not found.probes:
-        lines.append("Capacidad: no se completó ninguna prueba.")
+        lines.append(_("Capacidad: no se completó ninguna prueba."))
     elif found.proven is None:
-        lines.append("Capacidad: ninguna de las cargas probadas cumple los requisitos.")
+        lines.append(_("Capacidad: ninguna de las cargas probadas cumple los requisitos."))
     elif found.refuted is None:
-        lines.append(f"Capacidad: al menos {count(found.proven)} {unit}; no se llegó a una carga que no cumpla.")
+        proven = spoken_load(by, found.proven)
+        lines.append(_("Capacidad: al menos {load}; no se llegó a una carga que no cumpla.", load=proven))
     else:
-        lines.append(f"Capacidad: {count(found.proven)} {unit}; con {count(found.refuted)} ya no queda demostrado.")
+        proven, refuted = spoken_load(by, found.proven), count(found.refuted)
+        lines.append(_("Capacidad: {load}; con {more} ya no queda demostrado.", load=proven, more=refuted))
     if found.moved_from:
         lines.append(
-            f"El límite se mueve: {count(found.moved_from)} cumplía y al final ya no. Algo se agota o se acumula con "
-            "la carga (una fuga, un disco, una cola): la cifra vale para el final y puede seguir bajando."
+            _(
+                "El límite se mueve: {load} cumplía y al final ya no. Algo se agota o se acumula con la carga (una "
+                "fuga, un disco, una cola): la cifra vale para el final y puede seguir bajando.",
+                load=count(found.moved_from),
+            )
         )
     elif found.proven is not None and not found.confirmed:
-        lines.append("Esa cifra está sin confirmar: se acabaron las pruebas antes de repetirla al final.")
+        lines.append(_("Esa cifra está sin confirmar: se acabaron las pruebas antes de repetirla al final."))
     if hop := found.saturated_hop:
-        lines.append(f"Se satura primero el salto «{STAGE_TITLES[hop]}»: es donde más creció la espera.")
+        lines.append(_("Se satura primero el salto «{hop}»: es donde más creció la espera.", hop=STAGE_TITLES[hop]))
     if found.generator_limited:
-        lines.append("El propio generador fue el límite: la capacidad del sistema puede ser mayor.")
+        lines.append(_("El propio generador fue el límite: la capacidad del sistema puede ser mayor."))
     return lines
 
 
 def table(done: Sequence[Done], found: Capacity) -> Table:
     """Return a row a probe, the lightest first."""
-    shown = Table("Carga", "Veredicto", "Servicio", "p99 GET", "p99 total", "Pet./s", "Generador", box=box.SIMPLE)
+    shown = Table(
+        *(_("Carga"), _("Veredicto"), _("Servicio"), "p99 GET", _("p99 total"), _("Pet./s"), _("Generador")),
+        box=box.SIMPLE,
+    )
     for probe, run in sorted(zip(found.probes, done, strict=True), key=lambda pair: pair[0].load):
         summary = run.summary
         shown.add_row(
@@ -127,7 +149,7 @@ def table(done: Sequence[Done], found: Capacity) -> Table:
             duration(summary["latency"][GET].get("p99")),
             duration(summary["latency"][END_TO_END].get("p99")),
             count(summary["run"]["rate"]),
-            "al límite" if probe.generator_limited else "holgado",
+            _("al límite") if probe.generator_limited else _("holgado"),
         )
     return shown
 
@@ -149,10 +171,11 @@ def document(done: Sequence[Done], found: Capacity, unit: str) -> dict[str, Any]
 
 
 def _outcome(done: Done) -> str:
-    return HEADLINES.get(done.exit, "Interrumpida")
+    return HEADLINES.get(done.exit, _("Interrumpida"))
 
 
 def _figures(done: Done) -> str:
     latency = done.summary["latency"]
-    figures = [f"servicio {percent(done.summary['service']['ratio'])}", f"p99 {duration(latency[GET].get('p99'))}"]
-    return ", ".join([*figures, "el generador fue el límite"] if done.attack.fared.limited else figures)
+    service, p99 = percent(done.summary["service"]["ratio"]), duration(latency[GET].get("p99"))
+    figures = [_("servicio {share}", share=service), f"p99 {p99}"]
+    return ", ".join([*figures, _("el generador fue el límite")] if done.attack.fared.limited else figures)

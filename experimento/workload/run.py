@@ -13,6 +13,8 @@ from rich.console import Console
 from comun import files
 from comun.clock import Clock
 from comun.errors import StoreUnavailable
+from comun.figures import count
+from comun.language import _
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.judgement.judge_folder import judge
@@ -33,7 +35,7 @@ from experimento.workload.target import Elsewhere
 
 _SAMPLES = 20  # repeated ids that are named
 USERS_OF_AN_OPEN_LOAD = 100  # requests that may be under way before the first is answered, for all that is known
-SHUT = "la carga se detuvo antes de tiempo porque al principio todas las respuestas fueron 401 o 403"
+SHUT = _("la carga se detuvo antes de tiempo porque al principio todas las respuestas fueron 401 o 403")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def conclude(
         _reconcile(folder, suite, plan["url"], ids)
         plan["receptor_availability"] = target.receptor_setting(plan["url"], target.token_for(plan["url"], settings))
     except (Elsewhere, LedgerUnreadable, StoreUnavailable) as exc:
-        plan["warnings"].append(f"no se concilia, se juzga solo lo que vio el cliente: {exc}")
+        plan["warnings"].append(_("no se concilia, se juzga solo lo que vio el cliente: {why}", why=exc))
     _keep_events(folder, plan, made, settings)
     records.write_document(folder / records.PLAN, plan)
     return judge(folder, requirements)
@@ -165,10 +167,13 @@ def run_and_tell(
     try:
         done = run.carry_out(folder, show)
     except KeyboardInterrupt:
-        click.echo(f"Abandonado. Lo que se hizo se puede juzgar con: python -m experimento report {folder}", err=True)
+        click.echo(
+            _("Abandonado. Lo que se hizo se puede juzgar con: python -m experimento report {path}", path=folder),
+            err=True,
+        )
         raise
     click.echo(render_text(done.summary, painter()))
-    click.echo(f"Informe: {folder / 'report.html'}")
+    click.echo(_("Informe: {path}", path=folder / "report.html"))
     return done
 
 
@@ -178,7 +183,12 @@ def _with_repeated(found: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
     duplicated = found["duplicated"]
     duplicated["count"] += sum(times for _, times in repeated)
     duplicated["samples"] += [
-        {"id": check_id, "hop": 1, "detail": f"{times + 1} peticiones recibieron este id", "witness": records.RECORDS}
+        {
+            "id": check_id,
+            "hop": 1,
+            "detail": _("{n} peticiones recibieron este id", n=count(times + 1)),
+            "witness": records.RECORDS,
+        }
         for check_id, times in repeated[:_SAMPLES]
     ]
     return found

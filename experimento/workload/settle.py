@@ -7,6 +7,8 @@ from rich.console import Console
 
 from comun import store
 from comun.errors import StoreUnavailable
+from comun.figures import count
+from comun.language import _
 from comun.outbox import Outbox
 from experimento.supervision.running import Running
 from experimento.workload.interrupt import Interrupt
@@ -23,12 +25,12 @@ def wait(suite: Running, ids: Collection[str], *, longest: float, console: Conso
     outbox = Outbox(store.connect(suite.broker_url))
     wanted = frozenset(ids)
     end = time.monotonic() + longest
-    with Interrupt() as interrupt, Bar(console, "Entrega", len(wanted)) as bar:
+    with Interrupt() as interrupt, Bar(console, _("Entrega"), len(wanted)) as bar:
         while True:
             over = interrupt.asked or time.monotonic() >= end
             try:
                 left = len(wanted.intersection(outbox.all_ids())) if outbox.size() else 0
-                bar.update(len(wanted) - left, f"{left} en curso")
+                bar.update(len(wanted) - left, _("{n} en curso", n=count(left)))
             except StoreUnavailable as exc:
                 if over:
                     raise

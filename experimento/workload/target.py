@@ -11,11 +11,13 @@ import requests
 
 from comun import store
 from comun.errors import StoreUnavailable, SuiteError
+from comun.language import _, current
 from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
 from comun.reasons import reason
 from comun.settings import Settings
 from comun.text import clean
+from experimento.judgement.wording import duration
 from experimento.runs import trails
 from experimento.runs.events import Event, Kind
 from experimento.supervision import event_log, found, running, surroundings
@@ -38,22 +40,28 @@ def check_reachable(url: str, timeout: float) -> None:
         socket.create_connection(_address(url), timeout).close()
     except OSError as exc:
         raise Unreachable(
-            f"No se puede conectar con {url}: {_why(exc, timeout)}. "
-            "¿Está en marcha el monitor? Se arranca con: python -m experimento up"
+            _(
+                "No se puede conectar con {url}: {why}. "
+                "¿Está en marcha el monitor? Se arranca con: python -m experimento up",
+                url=url,
+                why=_why(exc, timeout),
+            )
         ) from exc
 
 
 def _why(exc: OSError, timeout: float) -> str:
-    return f"sin respuesta en {timeout:g} s" if isinstance(exc, TimeoutError) else reason(exc)
+    if isinstance(exc, TimeoutError):
+        return _("sin respuesta en {time}", time=duration(timeout * 1e6))
+    return reason(exc)
 
 
 def locate(url: str, settings: Settings) -> Running:
     """Return the suite behind the address, if its outbox and ledger are on this machine. Raises Elsewhere."""
     suite = running.find(settings)
     if not _is_local(url):
-        raise Elsewhere(f"{url} está en otra máquina")
+        raise Elsewhere(_("{url} está en otra máquina", url=url))
     if not (suite.logs_dir / LEDGER).exists():
-        raise Elsewhere(f"no hay libro de registro en {suite.logs_dir} (LOGS_DIR)")
+        raise Elsewhere(_("no hay libro de registro en {folder} (LOGS_DIR)", folder=suite.logs_dir))
     if suite.pid is None:
         try:
             with running.explained(suite, settings):
@@ -73,9 +81,11 @@ def check_known(suite: Running, url: str, ids: Collection[str]) -> None:
     if (suite.pid is not None and _address(own) == _address(url)) or trails.from_ledger(suite.logs_dir, ids):
         return
     if not ids and suite.pid is not None:
-        raise Elsewhere(f"la carga fue a {url} y la suite que está en marcha aquí es {own}")
+        raise Elsewhere(_("la carga fue a {url} y la suite que está en marcha aquí es {own}", url=url, own=own))
     if ids and not set(ids).intersection(Outbox(store.connect(suite.broker_url)).all_ids()):
-        raise Elsewhere(f"el libro de registro de {suite.logs_dir} no conoce ninguna consulta de esta carga")
+        raise Elsewhere(
+            _("el libro de registro de {folder} no conoce ninguna consulta de esta carga", folder=suite.logs_dir)
+        )
 
 
 def receptor_setting(url: str, token: str) -> float | None:
@@ -126,6 +136,7 @@ def _ask(url: str, path: str, token: str) -> Any:
     with requests.Session() as session:
         session.trust_env = False  # neither a proxy nor a .netrc is meant for the suite
         session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
+        session.headers["Accept-Language"] = current()
         return session.get(f"{parts.scheme}://{parts.netloc}{path}", timeout=_PATIENCE, allow_redirects=False).json()
 
 

@@ -19,6 +19,9 @@ def project(tmp_path: Path) -> Path:
     """A project whose only program asks for the environment, and then for a package."""
     (tmp_path / "experimento").mkdir()
     shutil.copy(ROOT / "experimento" / "environment.py", tmp_path / "experimento")
+    (tmp_path / "comun").mkdir()
+    shutil.copy(ROOT / "comun" / "language.py", tmp_path / "comun")
+    shutil.copytree(ROOT / "comun" / "locale", tmp_path / "comun" / "locale")
     (tmp_path / "experimento" / "__main__.py").write_text(ENTER.format("make=True"))
     (tmp_path / "prueba.py").write_text(ENTER.format(""))
     (tmp_path / "requirements.txt").write_text("")
@@ -72,5 +75,5 @@ def test_the_program_makes_its_environment_once_and_says_what_is_wrong_with_one_
 
 
 def test_an_older_python_can_read_what_tells_it_so() -> None:
-    for name in ("experimento/environment.py", "test_monitor.py", "experimento/__main__.py"):
+    for name in ("experimento/environment.py", "test_monitor.py", "experimento/__main__.py", "comun/language.py"):
         ast.parse((ROOT / name).read_text(), feature_version=(3, 9))

@@ -123,7 +123,7 @@ def test_the_help_has_examples_and_names_the_variables_at_the_top(tmp_path: Path
     shown = run(tmp_path, "--help").stdout
     assert "python test_monitor.py --threads 300" in shown
     assert "threads_count" in shown
-    assert "default: 100" in shown
+    assert "por omisión: 100" in shown
 
 
 def start(directory: Path, stub: Stub, *words: str) -> subprocess.Popen[str]:

@@ -7,6 +7,7 @@ import click
 import pytest
 
 import test_monitor
+from comun.figures import THIN
 from experimento.exits import Exit
 from experimento.runs.records import Outcome, Record
 from experimento.workload import cli_load
@@ -66,7 +67,7 @@ def test_the_time_allowed_is_that_of_the_whole_request() -> None:
     with attacking("drip:6") as server:
         made = put_on(server.url, timeout=1)
     assert Counter(record.outcome for record in made) == {Outcome.UNKNOWN: 4}
-    assert {record.reason for record in made} == {"sin respuesta en 1 s"}
+    assert {record.reason for record in made} == {f"sin respuesta en 1{THIN}s"}
 
 
 def test_a_slow_answer_within_the_time_allowed_is_accepted() -> None:

@@ -43,7 +43,7 @@ class Refusing:
 
 def test_the_hop_that_saturates_is_named_though_most_requests_are_refused(tmp_path: Path) -> None:
     make: Any = Refusing
-    prober = Prober(make, tmp_path, "hilos")
+    prober = Prober(make, tmp_path, "threads")
     found = Capacity((prober(10), prober(40)))
     assert (found.proven, found.refuted) == (10, 40)
     assert found.saturated_hop == "relayed"
@@ -51,12 +51,12 @@ def test_the_hop_that_saturates_is_named_though_most_requests_are_refused(tmp_pa
 
 def test_each_probe_says_how_far_the_search_has_come(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make: Any = Refusing
-    prober = Prober(make, tmp_path, "hilos", 7)
+    prober = Prober(make, tmp_path, "threads", 7)
     for load in (10, 40, 20):
         prober(load)
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Prueba")]
     assert [re.sub(r"van \d+ s", "van", line) for line in told] == [
-        "Prueba 1 de 7 como mucho: 10 hilos (van)",
-        "Prueba 2 de 7 como mucho: 40 hilos (van, cumple con 10)",
-        "Prueba 3 de 7 como mucho: 20 hilos (van, cumple con 10, no cumple con 40)",
+        "Prueba 1 de 7 como mucho: 10 hilos a la vez (van)",
+        "Prueba 2 de 7 como mucho: 40 hilos a la vez (van, cumple con 10)",
+        "Prueba 3 de 7 como mucho: 20 hilos a la vez (van, cumple con 10, no cumple con 40)",
     ]

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from comun import language
 from experimento.workload.capacity import MAX_PROBES, Probe, search
 from experimento.workload.probing import conclusion
 
@@ -81,13 +82,13 @@ def test_an_answer_that_no_longer_holds_at_the_end_is_followed_down_and_told() -
     assert found.proven <= left[-1] <= found.proven * 1.11
     assert found.moved_from is not None
     assert found.moved_from > found.proven
-    assert "El límite se mueve" in "\n".join(conclusion(found, "hilos"))
+    assert "El límite se mueve" in "\n".join(conclusion(found, "threads"))
 
 
 def test_an_answer_that_was_not_confirmed_says_so() -> None:
     found = search(limited_at(77), start=10, highest=10_000, most=4)
     assert not found.confirmed
-    assert "sin confirmar" in "\n".join(conclusion(found, "hilos"))
+    assert "sin confirmar" in "\n".join(conclusion(found, "threads"))
 
 
 def test_a_system_that_meets_nothing_has_no_capacity() -> None:
@@ -125,3 +126,12 @@ def test_no_hop_is_named_when_none_was_measured_or_none_grew() -> None:
     assert search(limited_at(30), start=10, highest=1_000).saturated_hop is None
     flat = search(lambda load: Probe(load, load <= 30, hops={"relayed": 5}), start=10, highest=1_000)
     assert flat.saturated_hop is None
+
+
+def test_what_was_found_is_said_in_english_too() -> None:
+    found = search(limited_at(1), start=1, highest=10_000, most=3)
+    with language.speaking("en"):
+        assert conclusion(found, "rate") == [
+            "Capacity: 1 request per second; at 4 it is no longer proven.",
+            "That figure is unconfirmed: the probes ran out before it was repeated at the end.",
+        ]

@@ -4,8 +4,9 @@ from itertools import islice
 import aiohttp
 import pytest
 
+from comun import language
 from comun.errors import ConfigurationError
-from comun.figures import percent
+from comun.figures import THIN, percent
 from experimento.judgement.wording import duration
 from experimento.runs.records import Outcome, Record
 from experimento.workload.arrivals import Arrivals
@@ -58,8 +59,8 @@ def test_a_long_reason_is_cut() -> None:
 @pytest.mark.parametrize(
     ("error", "reached", "outcome", "reason"),
     [
-        (TimeoutError(), False, Outcome.FAILED, "no se pudo conectar en 5 s"),  # nothing was sent
-        (TimeoutError(), True, Outcome.UNKNOWN, "sin respuesta en 5 s"),
+        (TimeoutError(), False, Outcome.FAILED, f"no se pudo conectar en 5{THIN}s"),  # nothing was sent
+        (TimeoutError(), True, Outcome.UNKNOWN, f"sin respuesta en 5{THIN}s"),
         (ConnectionResetError(104, "reset"), True, Outcome.FAILED, "conexión cortada: el servicio la cerró"),
         (aiohttp.ServerDisconnectedError(), True, Outcome.FAILED, "conexión cortada: el servicio la cerró"),
         (aiohttp.ClientPayloadError("short"), True, Outcome.FAILED, "conexión cortada: el servicio la cerró"),
@@ -155,3 +156,21 @@ def test_a_load_in_lock_step_says_what_its_sample_is_worth() -> None:
     fared = Tally().result(1, 0.1, 1)
     assert "vale lo que 10 ráfagas" in warnings(fared, Closed(100, 10, 1, lockstep=True))[0]
     assert warnings(fared, Closed(100, 10, 1)) == []
+
+
+def test_what_a_load_says_is_said_in_english_too() -> None:
+    fared = Tally().result(1, 0.99, 1, unsent=1)
+    with language.speaking("en"):
+        assert read_answer(404, b"")[2] == "answer 404"
+        assert read_error(TimeoutError(), 0.5, reached=True)[1] == f"no answer within 500{THIN}ms"
+        assert read_error(ConnectionResetError(104, ""), 5, reached=True)[1] == (
+            "connection broken: the service closed it"
+        )
+        live = Live(0)
+        assert live.text() == "waiting for answers"
+        live.add([record()] * 1_234, 1_000_000)
+        assert live.text() == f"100% accepted · 1,234/s · p99 1{THIN}ms"
+        worth, busy, unsent = warnings(fared, Closed(100, 10, 1, lockstep=True))
+    assert "the sample is worth 10 volleys and not 1,000 requests spread out" in worth
+    assert busy.startswith("the generator used 99% of a core")
+    assert unsent.startswith("1 request was still waiting for a connection")

@@ -4,8 +4,10 @@ from pathlib import Path
 import click
 import pytest
 
+from comun import language
 from comun.errors import ConfigurationError
-from experimento.__main__ import run
+from comun.figures import THIN
+from experimento.__main__ import main, run
 from experimento.exits import Exit
 from experimento.judgement.options import requirements, service_target
 from experimento.runs import records
@@ -24,7 +26,7 @@ def test_a_time_is_read_with_its_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "-1s", "5x", "1e3", "nan", "inf", "61min", "1 000s"])
 def test_what_is_no_time_is_refused_saying_what_is(text: str) -> None:
-    with pytest.raises(click.UsageError, match="debe ser un tiempo entre 0 s y 3600 s"):
+    with pytest.raises(click.UsageError, match=f"debe ser un tiempo entre 0{THIN}s y 3{THIN}600{THIN}s"):
         Seconds(0, 3_600).convert(text, None, None)
 
 
@@ -71,6 +73,19 @@ def test_a_wrong_order_ends_with_64_before_anything_starts(
 ) -> None:
     assert run(lambda **how: cli_load.command.main(words, **how)) == Exit.USAGE
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--lang", "fr", "load"], ["load", "--lang", "fr"], ["load", "--lang=fr"]])
+def test_a_language_that_there_is_not_is_refused_wherever_it_stands(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(lambda **how: main.main(words, **how)) == Exit.USAGE
+    assert "'fr' no es ninguno de estos valores: 'es', 'en'." in capsys.readouterr().err
+
+
+def test_what_is_no_time_is_refused_in_english_too() -> None:
+    with language.speaking("en"), pytest.raises(click.UsageError, match=f"“x” must be a time .* 3,600{THIN}s"):
+        Seconds(0, 3_600).convert("x", None, None)
 
 
 def test_a_defect_ends_with_70_and_not_with_the_code_of_a_requirement_that_is_not_met() -> None:

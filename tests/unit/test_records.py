@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from comun import language
 from comun.errors import ConfigurationError
 from experimento.runs import records
 from experimento.runs.records import Outcome, Record, UnreadableRun
@@ -69,6 +70,12 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
 def test_a_value_that_cannot_be_in_a_record_is_named(tmp_path: Path, name: str, value: object) -> None:
     (tmp_path / "records.jsonl").write_text(json.dumps({**json.loads(RECORD.to_line()), name: value}) + "\n")
     with pytest.raises(UnreadableRun, match=rf"línea 1: no es un registro \(el valor de «{name}» no es válido\)"):
+        records.read(tmp_path)
+
+
+def test_a_broken_line_is_named_in_english_too(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").write_text("nada\n" + RECORD.to_line())
+    with language.speaking("en"), pytest.raises(UnreadableRun, match=r"line 1: is not a record \(is not JSON\)"):
         records.read(tmp_path)
 
 
