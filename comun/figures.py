@@ -20,6 +20,11 @@ def count(value: float | None) -> str:
     return "—" if value is None else decimal(round(value), 0)
 
 
+def figure(value: float) -> str:
+    """Write a number with as many decimals as it has, up to three."""
+    return _written(value, "#,##0.###")
+
+
 def percent(share: float | None, digits: int = 2) -> str:
     """Write a share, cut and not rounded: what is short of 100 % never reads as 100 %, however close."""
     if share is None:

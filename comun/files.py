@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from comun.language import _
 from comun.reasons import WORDS, reason
 
 if sys.platform != "win32":
@@ -90,9 +91,13 @@ def check_directory(path: Path, *, shared: bool = False) -> None:
         return  # Windows has neither owners by number nor these permissions
     owners = {os.getuid(), 0} if shared else {os.getuid()}
     if found.st_uid not in owners or found.st_mode & (_OTHERS if shared else _OTHERS | _GROUP):
-        whom = "o de root, en el que no pueda escribir cualquiera" if shared else "en el que nadie más pueda escribir"
+        text = (
+            _("debe ser un directorio de este usuario o de root, en el que no pueda escribir cualquiera ({remedy})")
+            if shared
+            else _("debe ser un directorio de este usuario en el que nadie más pueda escribir ({remedy})")
+        )
         remedy = "chown" if found.st_uid not in owners else "chmod o-w" if shared else "chmod go-w"
-        raise NotOwned(errno.EPERM, f"debe ser un directorio de este usuario {whom} ({remedy})", str(path))
+        raise NotOwned(errno.EPERM, text.format(remedy=remedy), str(path))
 
 
 def in_words(exc: OSError) -> str:

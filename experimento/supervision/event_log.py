@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from comun import files
+from comun.language import _
 from comun.reasons import reason
 from experimento.runs.events import EVENTS, Event, Kind
 
@@ -29,7 +30,9 @@ class EventLog:
             self._append(event)
         except OSError as exc:
             if not self._failing:
-                self._say(f"No se pueden anotar los sucesos en {self._path}: {reason(exc)}.")
+                self._say(
+                    _("No se pueden anotar los sucesos en {path}: {reason}.", path=self._path, reason=reason(exc))
+                )
             self._failing = True
         else:
             self._failing = False

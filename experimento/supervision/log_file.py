@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from comun import files
+from comun.language import _
 from experimento.supervision.outlet import Outlet
 
 LINGER = 0.1  # seconds; for each line of a busy worker the file would be opened anew (decision 0020)
@@ -42,7 +43,7 @@ class LogFile:
             with self._open() as file:
                 file.write(lines)
         except OSError as exc:
-            self._complain(f"No se puede escribir {files.in_words(exc)}. Se sigue sin esas líneas.")
+            self._complain(_("No se puede escribir {what}. Se sigue sin esas líneas.", what=files.in_words(exc)))
 
     def _open(self) -> BinaryIO:
         """Open the file anew each time: it may have been removed or moved meanwhile."""

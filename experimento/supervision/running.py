@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from comun import files, store
 from comun.errors import StoreUnavailable, SuiteError
+from comun.language import _
 from comun.settings import Settings
 
 
@@ -51,8 +52,13 @@ def explained(suite: Running, settings: Settings) -> Iterator[None]:
         if suite.pid is not None:
             raise StoreUnavailable(f"{address}: {exc}.") from exc
         raise StoreUnavailable(
-            f"No hay ninguna suite en marcha con VAR_DIR={settings.var_dir}, y en {address} {exc}. "
-            "Se arranca con: python -m experimento up"
+            _(
+                "No hay ninguna suite en marcha con VAR_DIR={var_dir}, y en {address} {why}. "
+                "Se arranca con: python -m experimento up",
+                var_dir=settings.var_dir,
+                address=address,
+                why=exc,
+            )
         ) from exc
 
 
@@ -67,7 +73,7 @@ def supervised(var_dir: Path) -> Running | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise SuiteError(f"No se puede leer {files.in_words(exc)}") from exc
+        raise SuiteError(_("No se puede leer {what}", what=files.in_words(exc))) from exc
     if lock is not None:  # nobody holds it: the file is what a killed supervisor left behind
         os.close(lock)
         return None
@@ -83,7 +89,7 @@ def _decode(path: Path, text: str) -> Running:
         known["processes"] = {name: Process(**values) for name, values in known["processes"].items()}
         return Running(**known)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
-        raise SuiteError(f"{path}: no dice qué está en marcha") from exc
+        raise SuiteError(_("{path}: no dice qué está en marcha", path=path)) from exc
 
 
 def is_alive(pid: int) -> bool:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Collection
 
-NAME = "api (uno de sus procesos)"  # whose events they are
+from comun.language import N_
+
+NAME = N_("api (uno de sus procesos)")  # whose events they are
 
 
 class Servers:

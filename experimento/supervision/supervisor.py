@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from comun.figures import decimal
+from comun.language import _, ngettext
 from comun.messages import Role
 from comun.reasons import reason
 from experimento.exits import Exit
@@ -109,9 +110,9 @@ class Supervisor:
             raise self._defect
         if self._hopeless:
             return Exit.UNAVAILABLE
-        self._console.say("La suite se ha detenido.")
+        self._console.say(_("La suite se ha detenido."))
         if missing:
-            self._console.say(f"Estaba sin {', '.join(missing)}, abandonado hasta el final.")
+            self._console.say(_("Estaba sin {missing}, abandonado hasta el final.", missing=", ".join(missing)))
             return Exit.UNAVAILABLE
         return Exit.INTERRUPTED if self._kill.is_set() else Exit.MET
 
@@ -152,7 +153,12 @@ class Supervisor:
 
     def _tell_who_is_awaited(self, missing: Sequence[str], why: str, told: str) -> str:
         """Say who is not ready yet, and why if that is the broker, unless that was said last; return what is said."""
-        text = f"Aún no están listos: {', '.join(missing)}. Se sigue esperando{f': {why}' if why else ''}."
+        names = ", ".join(missing)
+        text = (
+            _("Aún no están listos: {names}. Se sigue esperando: {why}.", names=names, why=why)
+            if why
+            else _("Aún no están listos: {names}. Se sigue esperando.", names=names)
+        )
         if text != told:
             self._console.say(text)
         return text
@@ -174,12 +180,16 @@ class Supervisor:
             child.given_up = past.given_up
             self._publish()
             if hopeless(Outlook(each.given_up, each.ever_ready) for each in group):
-                self._console.say("¡SE DETIENE TODO! Nada de lo que debía arrancar ha llegado nunca a estar listo.")
+                self._console.say(_("¡SE DETIENE TODO! Nada de lo que debía arrancar ha llegado nunca a estar listo."))
                 self._hopeless = True
                 self._stop.set()
                 return
-            soon = f" en {decimal(past.pause, 1)} s" if past.pause else ""
-            self._console.say(f"«{child.spec.name}» ha terminado ({how_it_ended(code)}). Se reinicia{soon}.")
+            name, how, pause = child.spec.name, how_it_ended(code), decimal(past.pause, 1)
+            self._console.say(
+                _("«{name}» ha terminado ({how}). Se reinicia en {pause} s.", name=name, how=how, pause=pause)
+                if past.pause
+                else _("«{name}» ha terminado ({how}). Se reinicia.", name=name, how=how)
+            )
             await _wait(child.stopping, past.pause)
 
     async def _run_once(self, child: Child) -> int:
@@ -187,7 +197,7 @@ class Supervisor:
         try:
             await child.start()
         except OSError as exc:  # too many processes, no memory, no such program
-            self._console.say(f"«{child.spec.name}» no se puede arrancar: {reason(exc)}.")
+            self._console.say(_("«{name}» no se puede arrancar: {reason}.", name=child.spec.name, reason=reason(exc)))
             return CANNOT_START
         self._publish()
         self._events.note(Kind.STARTED, child.spec.name)
@@ -212,7 +222,7 @@ class Supervisor:
         self._publish()
         self._events.note(Kind.READY, child.spec.name)
         if child.restarts:
-            self._console.say(f"«{child.spec.name}» vuelve a estar listo.")
+            self._console.say(_("«{name}» vuelve a estar listo.", name=child.spec.name))
 
     def _restart_who_hangs(self, work: Work | None) -> None:
         for child in self._children:
@@ -226,8 +236,16 @@ class Supervisor:
             )
             if child.progress.hangs():
                 self._console.say(
-                    f"«{child.spec.name}» no avanza desde hace {HANG:.0f} s y tiene {waiting} mensajes en su cola: "
-                    "se mata para que empiece de nuevo."
+                    ngettext(
+                        "«{name}» no avanza desde hace {seconds:.0f} s y tiene {n} mensaje en su cola: "
+                        "se mata para que empiece de nuevo.",
+                        "«{name}» no avanza desde hace {seconds:.0f} s y tiene {n} mensajes en su cola: "
+                        "se mata para que empiece de nuevo.",
+                        waiting,
+                        name=child.spec.name,
+                        seconds=HANG,
+                        n=waiting,
+                    )
                 )
                 self._events.note(Kind.KILLED, child.spec.name)
                 child.kill()
@@ -257,13 +275,15 @@ class Supervisor:
             trouble = f"{type(exc).__name__}: {exc}"
             if trouble not in self._troubles and len(self._troubles) < 10:
                 self._troubles.add(trouble)
-                self._console.say(f"No se entiende lo que hay en el broker, se sigue sin ello: {trouble[:200]!r}")
+                self._console.say(
+                    _("No se entiende lo que hay en el broker, se sigue sin ello: {trouble!r}", trouble=trouble[:200])
+                )
             return otherwise
 
     async def _end_in_order(self) -> None:
         self._console.end_table()
         self._console.say(
-            "Deteniendo en orden: API, trabajadores, log manager, broker (un segundo Ctrl-C lo corta de inmediato)."
+            _("Deteniendo en orden: API, trabajadores, log manager, broker (un segundo Ctrl-C lo corta de inmediato).")
         )
         by_name = {child.spec.name: child for child in self._children}
         for group in ending_order({name: child.spec.stage for name, child in by_name.items()}):
@@ -278,7 +298,9 @@ class Supervisor:
         child.terminate()
         keeper = self._keepers.get(child.spec.name)
         if keeper and not (await asyncio.wait({keeper}, timeout=GRACE))[0]:
-            self._console.say(f"«{child.spec.name}» no termina en {GRACE:.0f} s: se mata.")
+            self._console.say(
+                _("«{name}» no termina en {seconds:.0f} s: se mata.", name=child.spec.name, seconds=GRACE)
+            )
             self._events.note(Kind.KILLED, child.spec.name)
             child.kill()
             await asyncio.wait({keeper})
@@ -289,13 +311,15 @@ class Supervisor:
         while (left := await self._ask(self._observer.in_flight, None)) != 0:
             now = time.monotonic()
             heard = heard if left is None else now
-            count = "no se sabe cuántas, el broker no responde" if left is None else str(left)
+            count = _("no se sabe cuántas, el broker no responde") if left is None else str(left)
             if now - began > DRAIN or now - heard > SILENT:
-                self._console.say(f"Consultas sin terminar: {count}. Quedan en el broker y se retoman al arrancar.")
+                self._console.say(
+                    _("Consultas sin terminar: {count}. Quedan en el broker y se retoman al arrancar.", count=count)
+                )
                 return
             if now - said > 2:
                 said = now
-                self._console.say(f"Consultas en curso: {count}…")
+                self._console.say(_("Consultas en curso: {count}…", count=count))
             await asyncio.sleep(LOOK)
 
     def _publish(self) -> None:
@@ -309,7 +333,9 @@ class Supervisor:
         try:
             publish(self._var_dir, replace(self._board, processes=processes))
         except OSError as exc:  # a full disk is no reason to stop
-            self._console.say(f"No se puede anotar el estado en {self._var_dir}: {reason(exc)}.")
+            self._console.say(
+                _("No se puede anotar el estado en {var_dir}: {reason}.", var_dir=self._var_dir, reason=reason(exc))
+            )
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -334,10 +360,16 @@ class Supervisor:
 
 
 def _given_up(name: str, past: Restarts, code: int, cause: str) -> str:
-    how = "sin llegar a estar listo" if past.reason is None else "por la misma causa"
-    return (
-        f"¡SE ABANDONA «{name}»! Ha terminado {CRASH_LOOP} veces seguidas {how} ({how_it_ended(code)}); lo demás "
-        f"sigue.\nSe seguirá intentando, como mucho cada {LONGEST_REST:.0f} s. {cause}"
+    how = _("sin llegar a estar listo") if past.reason is None else _("por la misma causa")
+    return _(
+        "¡SE ABANDONA «{name}»! Ha terminado {times} veces seguidas {how} ({ending}); lo demás "
+        "sigue.\nSe seguirá intentando, como mucho cada {seconds:.0f} s. {cause}",
+        name=name,
+        times=CRASH_LOOP,
+        how=how,
+        ending=how_it_ended(code),
+        seconds=LONGEST_REST,
+        cause=cause,
     )
 
 

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from comun.durations import spoken
 from comun.figures import decimal
+from comun.language import _
 from experimento.supervision.running import Process
 
 STATES = {  # state: what it is called, and its style
-    "starting": ("arrancando", "yellow"),
-    "ready": ("listo", "green"),
-    "stopped": ("detenido", "dim"),
-    "given up": ("abandonado", "bold red"),
+    "starting": (_("arrancando"), "yellow"),
+    "ready": (_("listo"), "green"),
+    "stopped": (_("detenido"), "dim"),
+    "given up": (_("abandonado"), "bold red"),
 }
 WIDE = 48  # columns that a table with restarts takes
 
@@ -34,7 +35,7 @@ class Picture:
 
 def processes_table(processes: Mapping[str, Process], now: float) -> Table:
     """Return the table as it is shown once; `now` is in epoch seconds."""
-    result = Table("Proceso", "Estado", "PID", "Desde hace", "Reinicios")
+    result = Table(_("Proceso"), _("Estado"), "PID", _("Desde hace"), _("Reinicios"))
     for name, process in processes.items():
         pid = "—" if process.pid is None else str(process.pid)
         result.add_row(name, _state(process), pid, spoken(now - process.since), str(process.restarts))
@@ -44,7 +45,7 @@ def processes_table(processes: Mapping[str, Process], now: float) -> Table:
 def _living_table(processes: Mapping[str, Process], now: float, columns: int) -> Table:
     """Return the table without what is for `status` only, and without restarts where there is no room for them."""
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in ("Proceso", "Estado", "Desde hace", "Reinicios")[: 4 if columns >= WIDE else 3]:
+    for title in (_("Proceso"), _("Estado"), _("Desde hace"), _("Reinicios"))[: 4 if columns >= WIDE else 3]:
         result.add_column(title, no_wrap=True)
     for name, process in processes.items():
         cells = (name, _state(process), spoken(now - process.since), str(process.restarts))
@@ -60,7 +61,7 @@ def frame(picture: Picture, now: float, columns: int, rows: int) -> list[bytes]:
     """Draw the table and what stands below it as lines for a terminal, none longer than its columns."""
     console = Console(file=io.StringIO(), force_terminal=True, width=columns, legacy_windows=False)
     below = Table.grid(padding=(0, 2))
-    for name, text in {"Consultas": _flow(picture), **picture.besides}.items():
+    for name, text in {_("Consultas"): _flow(picture), **picture.besides}.items():
         below.add_row(Text(name, "bold"), Text(text, no_wrap=True, overflow="ellipsis"))
     with console.capture() as drawn:
         console.print(Group("", _living_table(picture.processes, now, columns), "", below))
@@ -69,6 +70,6 @@ def frame(picture: Picture, now: float, columns: int, rows: int) -> list[bytes]:
 
 def _flow(picture: Picture) -> str:
     if picture.in_flight is None:
-        return "el broker no responde"
+        return _("el broker no responde")
     rate = "—" if picture.rate is None else decimal(picture.rate, 1)
-    return f"{rate} por segundo, {picture.in_flight} en curso"
+    return _("{rate} por segundo, {in_flight} en curso", rate=rate, in_flight=picture.in_flight)
