@@ -11,6 +11,8 @@ from rich.table import Table
 
 from comun import entries, store
 from comun.dead_letters import DeadLetters
+from comun.figures import count
+from comun.language import _, ngettext
 from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
@@ -19,13 +21,8 @@ from experimento.screen import make_screen
 from experimento.supervision.running import explained, find
 
 
-@click.command()
-@click.option("--replay", "replaying", is_flag=True, help="Devuelve cada mensaje a su cola, tal como era.")
-@click.option("--drop", "dropping", is_flag=True, help="Elimina los mensajes.")
-@click.option("--yes", is_flag=True, help="No pide confirmación.")
-@click.option("--json", "as_json", is_flag=True, help="Escribe la lista como JSON, con los cuerpos en base64.")
-def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
-    """Muestra los mensajes inválidos que se apartaron, con su motivo; los reenvía o los descarta.
+@click.command(
+    help=_("""Muestra los mensajes inválidos que se apartaron, con su motivo; los reenvía o los descarta.
 
     Un mensaje reenviado que vuelva a fallar aparece aquí de nuevo.
 
@@ -35,9 +32,16 @@ def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
       python -m experimento dead-letters --json
       python -m experimento dead-letters --replay
       python -m experimento dead-letters --drop --yes
-    """
+    """)
+)
+@click.option("--replay", "replaying", is_flag=True, help=_("Devuelve cada mensaje a su cola, tal como era."))
+@click.option("--drop", "dropping", is_flag=True, help=_("Elimina los mensajes."))
+@click.option("--yes", is_flag=True, help=_("No pide confirmación."))
+@click.option("--json", "as_json", is_flag=True, help=_("Escribe la lista como JSON, con los cuerpos en base64."))
+def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
+    """Show, replay or drop them."""
     if replaying + dropping + as_json > 1:
-        raise click.UsageError("Elija una sola opción: --replay, --drop o --json.")
+        raise click.UsageError(_("Elija una sola opción: --replay, --drop o --json."))
     settings = Settings.load()
     suite = find(settings)
     settings = replace(settings, broker_url=suite.broker_url)
@@ -45,11 +49,18 @@ def command(replaying: bool, dropping: bool, yes: bool, as_json: bool) -> Exit:
     with explained(suite, settings), entries.noted() as unreadable:
         letters = box.peek()
     if unreadable and not dropping:
-        click.echo(f"En la lista hay {_others(unreadable.total())}; --drop también las quita.", err=True)
+        others = unreadable.total()
+        told = ngettext(
+            "En la lista hay {n} entrada que no es un mensaje; --drop también la quita.",
+            "En la lista hay {n} entradas que no son mensajes; --drop también las quita.",
+            others,
+            n=count(others),
+        )
+        click.echo(told, err=True)
     if as_json:
         click.echo(json.dumps(letters, indent=1))  # ASCII: \u for whatever a terminal would obey
     elif not letters and not (dropping and unreadable):
-        click.echo("No hay mensajes inválidos.")
+        click.echo(_("No hay mensajes inválidos."))
     elif replaying:
         _replay(settings, letters, box, yes)
     elif dropping:
@@ -64,36 +75,46 @@ def _replay(settings: Settings, letters: list[Letter], box: DeadLetters, yes: bo
     good = [letter for letter in oldest_first if obstacle(letter) is None]
     for letter in oldest_first:
         if reason := obstacle(letter):
-            click.echo(f"Se conserva el de las {_time(letter)} (cola «{clean(letter['queue'])}»): {reason}.")
-    if good and _confirmed(f"¿Reenviar {_messages(len(good))}?", yes):
+            click.echo(
+                _(
+                    "Se conserva el de las {time} (cola «{queue}»): {reason}.",
+                    time=_time(letter),
+                    queue=clean(letter["queue"]),
+                    reason=reason,
+                )
+            )
+    if good and _confirmed(
+        ngettext("¿Reenviar {n} mensaje?", "¿Reenviar {n} mensajes?", len(good), n=count(len(good))), yes
+    ):
         sent: list[Letter] = []
         try:
             replay(good, box, sent.append)
         finally:
-            click.echo(f"Reenviados: {len(sent)} de {len(letters)}.")
+            click.echo(_("Reenviados: {sent} de {all}.", sent=count(len(sent)), all=count(len(letters))))
 
 
 def _drop(letters: list[Letter], box: DeadLetters, yes: bool, unreadable: int) -> None:
-    others = f" y {_others(unreadable)}" if unreadable else ""
-    if _confirmed(f"¿Eliminar {_messages(len(letters))}{others} para siempre?", yes):
+    what = ngettext("{n} mensaje", "{n} mensajes", len(letters), n=count(len(letters)))
+    if unreadable:
+        others = ngettext(
+            "{n} entrada que no es un mensaje",
+            "{n} entradas que no son mensajes",
+            unreadable,
+            n=count(unreadable),
+        )
+        what = _("{what} y {others}", what=what, others=others)
+    if _confirmed(_("¿Eliminar {what} para siempre?", what=what), yes):
         for letter in reversed(letters):  # those listed: one that arrives now stays
             box.remove(letter)
-        click.echo(f"Eliminados: {len(letters) + (box.drop_unreadable() if unreadable else 0)}.")
+        dropped = len(letters) + (box.drop_unreadable() if unreadable else 0)
+        click.echo(_("Eliminados: {n}.", n=count(dropped)))
 
 
 def _confirmed(question: str, yes: bool) -> bool:
     if yes or not sys.stdin.isatty():
         return True
-    answer: str = click.prompt(f"{question} [s/N]", default="n", show_default=False)
-    return answer.strip().lower() in ("s", "si", "sí")
-
-
-def _messages(count: int) -> str:
-    return "1 mensaje" if count == 1 else f"{count} mensajes"
-
-
-def _others(count: int) -> str:
-    return "1 entrada que no es un mensaje" if count == 1 else f"{count} entradas que no son mensajes"
+    answer: str = click.prompt(" ".join((question, _("[s/N]"))), default="n", show_default=False)
+    return answer.strip().lower() in _("s si sí").split()
 
 
 def _time(letter: Letter) -> str:
@@ -101,14 +122,16 @@ def _time(letter: Letter) -> str:
 
 
 def _table(letters: list[Letter]) -> Table:
-    table = Table("Hora", "Motivo", "Cola", "Tarea", "Bytes", title=f"Mensajes inválidos: {len(letters)}")
+    titles = (_("Hora"), _("Motivo"), _("Cola"), _("Tarea"), _("Bytes"))
+    table = Table(*titles, title=_("Mensajes inválidos: {n}", n=count(len(letters))))
     table.title_justify, table.columns[-1].justify = "left", "right"
     for letter in letters:
         reason = _cell(letter["reason"])
         note = obstacle(letter)
+        told = _("No se puede reenviar: {note}", note=note)
         table.add_row(
             _time(letter),
-            f"{reason}\n[yellow]No se puede reenviar: {note}[/]" if note else reason,
+            "\n".join((reason, f"[yellow]{told}[/]")) if note else reason,
             _cell(letter["queue"]),
             _cell(letter["task"]),
             str(letter["bytes"]),

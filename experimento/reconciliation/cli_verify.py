@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from comun.errors import MalformedMessage
+from comun.figures import count
+from comun.language import _, ngettext
 from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
@@ -23,18 +25,8 @@ SHOWN = 10  # findings of each kind in the table
 COLOURS = {Kind.LOST: "red", Kind.DUPLICATED: "magenta", Kind.UNEXPECTED: "yellow", Kind.ALTERED: "cyan"}
 
 
-@click.command()
-@click.option(
-    "--ids", "ids_file", type=click.File(encoding="utf-8"), help="Solo estas consultas: un id por línea; «-» es stdin."
-)
-@click.option(
-    "--logs-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Carpeta del log manager; por omisión, la de la suite que está en marcha, o LOGS_DIR.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Escribe el resultado como JSON.")
-def command(ids_file: TextIO | None, logs_dir: Path | None, as_json: bool) -> Exit:
-    """Concilia outbox, libro de registro y archivos: qué se perdió, se duplicó o sobra, y en qué salto.
+@click.command(
+    help=_("""Concilia outbox, libro de registro y archivos: qué se perdió, se duplicó o sobra, y en qué salto.
 
     Termina con 0 si todo cuadra y con 3 si no.
 
@@ -44,7 +36,24 @@ def command(ids_file: TextIO | None, logs_dir: Path | None, as_json: bool) -> Ex
       python -m experimento verify --json
       python -m experimento verify --ids aceptadas.txt
       jq -r 'select(.outcome == "accepted").id' runs/latest/records.jsonl | python -m experimento verify --ids -
-    """
+    """)
+)
+@click.option(
+    "--ids",
+    "ids_file",
+    type=click.File(encoding="utf-8"),
+    metavar=_("ARCHIVO"),
+    help=_("Solo estas consultas: un id por línea; «-» es stdin."),
+)
+@click.option(
+    "--logs-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar=_("CARPETA"),
+    help=_("Carpeta del log manager; por omisión, la de la suite que está en marcha, o LOGS_DIR."),
+)
+@click.option("--json", "as_json", is_flag=True, help=_("Escribe el resultado como JSON."))
+def command(ids_file: TextIO | None, logs_dir: Path | None, as_json: bool) -> Exit:
+    """Reconcile them."""
     settings = Settings.load()
     suite = find(settings)
     if logs_dir is not None:
@@ -67,48 +76,57 @@ def _show(report: Report, console: Console) -> None:
     if report.findings:
         console.print(_samples(report))
     for note in report.notes:
-        console.print(f"Nota: {escape(clean(note))}", highlight=False)
+        console.print(_("Nota: {note}", note=escape(clean(note))), highlight=False)
     if report.clean:
-        said = "[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra."
+        said = _("[bold green]Todo cuadra:[/] nada se perdió, se duplicó, se alteró ni sobra.")
         if report.archived:
-            said += f" {report.archived} líneas están en archivos rotados o borrados y no se comparan."
+            said += " " + ngettext(
+                "{n} línea está en archivos rotados o borrados y no se compara.",
+                "{n} líneas están en archivos rotados o borrados y no se comparan.",
+                report.archived,
+                n=count(report.archived),
+            )
         console.print(said, highlight=False)
     else:
-        counts = ", ".join(f"{FINDING_TITLES[k.value].lower()}s: {report.counts[k]}" for k in Kind if report.counts[k])
-        console.print(f"[bold red]No cuadra:[/] {counts}.", highlight=False)
+        console.print(_("[bold red]No cuadra:[/] {counts}.", counts=report.told()), highlight=False)
 
 
 def _accounts(report: Report) -> Table:
-    title = "Conciliación" if report.accepted is None else "Conciliación de las consultas indicadas"
-    table = Table("", "Cuenta", title=title, title_justify="left")
+    title = _("Conciliación") if report.accepted is None else _("Conciliación de las consultas indicadas")
+    table = Table("", _("Cuenta"), title=title, title_justify="left")
     table.columns[1].justify = "right"
     for attribute, name in END_TITLES.items():
         if attribute != "cut" or report.cut:
             table.add_row(name, str(getattr(report, attribute)))
     table.add_section()
-    table.add_row("Consultas", str(report.checks), style="bold", end_section=True)
-    for name, count in report.lines.items():
-        table.add_row(f"Líneas en {name}", str(count))
-    table.add_row("Líneas archivadas", str(report.archived))
+    table.add_row(_("Consultas"), str(report.checks), style="bold", end_section=True)
+    for name, lines in report.lines.items():
+        table.add_row(_("Líneas en {name}", name=name), str(lines))
+    table.add_row(_("Líneas archivadas"), str(report.archived))
     if report.leaving:
-        table.add_row("Terminadas, pendientes de retirar del outbox", str(report.leaving))
+        table.add_row(_("Terminadas, pendientes de retirar del outbox"), str(report.leaving))
     return table
 
 
 def _samples(report: Report) -> Table:
-    table = Table("Hallazgo", "Testigo", "Salto", "Consulta", "Detalle", title="Hallazgos", title_justify="left")
+    table = Table(
+        *(_("Hallazgo"), _("Testigo"), _("Salto"), _("Consulta"), _("Detalle")),
+        title=_("Hallazgos"),
+        title_justify="left",
+    )
     table.columns[3].overflow = "fold"  # an id is of use only if it is whole
     for kind, style in COLOURS.items():
         title = FINDING_TITLES[kind.value]
         found = [finding for finding in report.findings if finding.kind is kind]
         for finding in found[:SHOWN]:
-            more = f"\ny {len(finding.ids) - 1} candidatas más" if len(finding.ids) > 1 else ""
+            others = len(finding.ids) - 1
+            more = ngettext("y {n} candidata más", "y {n} candidatas más", others, n=others) if others > 0 else ""
             times = f" ×{finding.count}" if finding.count > 1 else ""
             hop = f"{finding.hop:d}" if finding.hop else "—"
-            name = f"{finding.ids[0]}{more}" if finding.ids else "—"
+            name = f"{finding.ids[0]}\n{more}".rstrip() if finding.ids else "—"
             detail = escape(clean(finding.detail))
             table.add_row(f"[{style}]{title}{times}[/]", finding.witness.value, hop, name, detail)
         rest = report.counts[kind] - sum(finding.count for finding in found[:SHOWN])
         if rest > 0:
-            table.add_row(f"[{style}]{title}[/]", "", "", "", f"… y {rest} más")
+            table.add_row(f"[{style}]{title}[/]", "", "", "", _("… y {rest} más", rest=rest))
     return table

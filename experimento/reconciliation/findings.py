@@ -6,6 +6,8 @@ from enum import Enum
 from typing import Any
 
 from comun import ledger_format
+from comun.figures import count
+from comun.language import _
 from comun.messages import Hop, Status
 from experimento.reconciliation.id_columns import Integers
 
@@ -13,18 +15,24 @@ KEPT = 100  # findings of a kind that are kept as samples; all are counted
 CANDIDATES_KEPT = 500  # ids named for one finding
 
 END_TITLES = {
-    "available": Status.AVAILABLE.text,
-    "unavailable": Status.UNAVAILABLE.text,
-    "unanswered": Status.UNANSWERED.text,
-    "in_flight": Status.IN_FLIGHT.text,
-    "lost_checks": "Sin rastro",
-    "cut": "Recortadas del libro de registro",
+    "available": _(Status.AVAILABLE.text),
+    "unavailable": _(Status.UNAVAILABLE.text),
+    "unanswered": _(Status.UNANSWERED.text),
+    "in_flight": _(Status.IN_FLIGHT.text),
+    "lost_checks": _("Sin rastro"),
+    "cut": _("Recortadas del libro de registro"),
 }
 FINDING_TITLES = {
-    "lost": "Perdido",
-    "duplicated": "Duplicado",
-    "unexpected": "Inesperado",
-    "altered": "Alterado",
+    "lost": _("Perdido"),
+    "duplicated": _("Duplicado"),
+    "unexpected": _("Inesperado"),
+    "altered": _("Alterado"),
+}
+_COUNTED = {  # how many there are of a kind
+    "lost": _("perdidos: {n}"),
+    "duplicated": _("duplicados: {n}"),
+    "unexpected": _("inesperados: {n}"),
+    "altered": _("alterados: {n}"),
 }
 
 
@@ -121,6 +129,10 @@ class Report:
     @property
     def clean(self) -> bool:
         return not any(self.counts.values())
+
+    def told(self) -> str:
+        """Say how many disagreements of each kind there are."""
+        return ", ".join(_COUNTED[kind.value].format(n=count(n)) for kind, n in self.counts.items() if n)
 
     def as_dict(self, samples: int = 20) -> dict[str, Any]:
         """Return the report for machines, with at most `samples` samples of each kind."""

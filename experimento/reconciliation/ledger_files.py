@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from comun.ids import from_bytes, requested_at
+from comun.language import _
 from comun.ledger_format import ANSWERS, ARCHIVED, LINE, LOGS, MARK, PLAIN_ARCHIVED, Committed
 from experimento.reconciliation.evidence import Cut, Evidence, Rows
 from experimento.reconciliation.id_columns import Ids, Integers
@@ -85,10 +86,15 @@ def _cut_note(cut: Cut) -> str:
     if not cut.up_to:
         return ""
     last = datetime.fromtimestamp(requested_at(cut.up_to) / 1e6).astimezone()
-    return (
-        f"El libro de registro fue recortado (LEDGER_KEPT): {cut.total} consultas terminadas, pedidas hasta el "
-        f"{last:%Y-%m-%d %H:%M:%S}, ya no están en él ({cut.available} disponibles, {cut.unavailable} no disponibles, "
-        f"{cut.unanswered} sin respuesta). Sus líneas están en archivos rotados y no se comparan; lo demás, todo."
+    return _(
+        "El libro de registro fue recortado (LEDGER_KEPT): {n} consultas terminadas, pedidas hasta el "
+        "{last:%Y-%m-%d %H:%M:%S}, ya no están en él ({available} disponibles, {unavailable} no disponibles, "
+        "{unanswered} sin respuesta). Sus líneas están en archivos rotados y no se comparan; lo demás, todo.",
+        n=cut.total,
+        last=last,
+        available=cut.available,
+        unavailable=cut.unavailable,
+        unanswered=cut.unanswered,
     )
 
 
@@ -110,7 +116,8 @@ def _zone(db: sqlite3.Connection) -> tuple[Callable[[Integers], Integers], str]:
     if all(time.localtime(since).tm_gmtoff == offset for since, offset in zones):
         return walls, ""
     hours = ", ".join(dict.fromkeys(f"UTC{offset / 3600:+g}" for _, offset in zones))
-    return walls, f"logs.txt se escribió con otra hora local que la de aquí ({hours}) y se compara con aquella."
+    told = _("logs.txt se escribió con otra hora local que la de aquí ({hours}) y se compara con aquella.", hours=hours)
+    return walls, told
 
 
 def _rows(db: sqlite3.Connection, version: int) -> Rows:

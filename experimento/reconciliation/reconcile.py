@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from comun.language import _
 from comun.messages import Hop, Status
 from experimento.reconciliation.evidence import NO_LINE, Evidence, Rows
 from experimento.reconciliation.findings import Finding, Findings, Kind, Report, Witness
@@ -67,11 +68,15 @@ def _lost_checks(rows: Rows, lost: Integers, vanished: Ids, findings: Findings) 
     def ends(index: int) -> Finding:
         row = int(lost[index])
         hop = Hop(max((int(rows.hops[row]) & 0b111111).bit_length(), 1))
-        detail = f"el rastro termina en el salto {hop:d} ({hop.component}) y ya no está en el outbox"
+        detail = _(
+            "el rastro termina en el salto {hop:d} ({component}) y ya no está en el outbox",
+            hop=hop,
+            component=hop.component,
+        )
         return Finding(Kind.LOST, Witness.LEDGER, hop, (rows.ids.text(row),), detail)
 
     def never_began(index: int) -> Finding:
-        detail = "aceptada, pero ni el outbox ni el libro de registro la conocen"
+        detail = _("aceptada, pero ni el outbox ni el libro de registro la conocen")
         return Finding(Kind.LOST, Witness.OUTBOX, None, (vanished.text(index),), detail)
 
     findings.add_each(Kind.LOST, Witness.LEDGER, np.ones(len(lost), dtype=np.int64), ends)
@@ -95,8 +100,11 @@ def _check_rows(rows: Rows, chosen: Mask, findings: Findings) -> None:
         row = int(found[index])
         bits = int(wrong[row]) & 0b111111
         hop = Hop((bits & -bits).bit_length()) if bits else None
-        detail = (
-            f"la fila se contradice: estado {rows.status[row]}, saltos {rows.hops[row]:06b}, línea {rows.line[row]}"
+        detail = _(
+            "la fila se contradice: estado {status}, saltos {hops:06b}, línea {line}",
+            status=rows.status[row],
+            hops=rows.hops[row],
+            line=rows.line[row],
         )
         return Finding(Kind.ALTERED, Witness.LEDGER, hop, (rows.ids.text(row),), detail)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from comun.language import _
 from comun.messages import Hop, Status
 from experimento.reconciliation.alignment import Region, differences
 from experimento.reconciliation.evidence import NO_LINE, Evidence
@@ -47,7 +48,11 @@ def _expected(evidence: Evidence, scope: Scope, findings: Findings, seen: int) -
 
     def make(index: int) -> Finding:
         row = int(wrong[index])
-        detail = f"el libro le da la línea {rows.line[row]} de {written}, que es de otra consulta o no existe"
+        detail = _(
+            "el libro le da la línea {line} de {written}, que es de otra consulta o no existe",
+            line=rows.line[row],
+            written=written,
+        )
         return Finding(Kind.ALTERED, Witness.LEDGER, Hop.RECEIVED, (rows.ids.text(row),), detail)
 
     findings.add_each(Kind.ALTERED, Witness.LEDGER, np.ones(len(wrong), dtype=np.int64), make)
@@ -75,11 +80,11 @@ class _Judge:
         missing = [value for value, count in balance.items() for _ in range(count)]
         surplus = [value for value, count in balance.items() for _ in range(-count)]
         altered = min(len(missing), len(surplus))
-        yield from self._grouped(Kind.ALTERED, region, missing[:altered], "dice otra cosa")
-        yield from self._grouped(Kind.LOST, region, missing[altered:], "falta")
+        yield from self._grouped(Kind.ALTERED, region, missing[:altered], _("dice otra cosa"))
+        yield from self._grouped(Kind.LOST, region, missing[altered:], _("falta"))
         for value in dict.fromkeys(surplus[altered:]):
             kind = Kind.DUPLICATED if (self._expected[a:b] == value).any() else Kind.UNEXPECTED
-            yield from self._grouped(kind, region, [v for v in surplus[altered:] if v == value], "sobra")
+            yield from self._grouped(kind, region, [v for v in surplus[altered:] if v == value], _("sobra"))
 
     def _grouped(self, kind: Kind, region: Region, values: list[int], what: str) -> Iterable[Finding]:
         a, b, c, d = region
@@ -87,18 +92,38 @@ class _Judge:
             there = np.flatnonzero(self._expected[a:b] == value)[:CANDIDATES_KEPT] + a
             ids = tuple(self._ids.text(int(row)) for row in self._owners[there] if row >= 0)
             count = values.count(value)
-            lines = f"línea {c + self._first}" if d - c <= 1 else f"líneas {c + self._first} a {d - 1 + self._first}"
-            among = f"; es de una de {len(ids)} consultas seguidas" if len(ids) > count else ""
-            yield Finding(kind, Witness.ANSWERS, Hop.RECEIVED, ids, f"{what} «{_text(value)}» ({lines}){among}", count)
+            lines = (
+                _("línea {n}", n=c + self._first)
+                if d - c <= 1
+                else _("líneas {first} a {last}", first=c + self._first, last=d - 1 + self._first)
+            )
+            among = _("; es de una de {n} consultas seguidas", n=len(ids)) if len(ids) > count else ""
+            yield Finding(
+                kind,
+                Witness.ANSWERS,
+                Hop.RECEIVED,
+                ids,
+                f"{what} «{_text(value)}» ({lines}){among}",
+                count,
+            )
 
     def _different(self, index: int, line: int) -> Finding:
         row, shown = int(self._owners[index]), _text(int(self._seen[line]))
         if row < 0:
-            detail = f"línea {line + self._first}: «{shown}» no es de ninguna fila del libro de registro"
+            detail = _(
+                "línea {line}: «{shown}» no es de ninguna fila del libro de registro",
+                line=line + self._first,
+                shown=shown,
+            )
             return Finding(Kind.UNEXPECTED, Witness.ANSWERS, Hop.RECEIVED, (), detail)
-        detail = f"línea {line + self._first}: dice «{shown}» y debería decir «{_text(int(self._expected[index]))}»"
+        detail = _(
+            "línea {line}: dice «{shown}» y debería decir «{wanted}»",
+            line=line + self._first,
+            shown=shown,
+            wanted=_text(int(self._expected[index])),
+        )
         return Finding(Kind.ALTERED, Witness.ANSWERS, Hop.RECEIVED, (self._ids.text(row),), detail)
 
 
 def _text(value: int) -> str:
-    return Status(value).text if value in list(Status) else "texto ajeno"
+    return Status(value).text if value in list(Status) else _("texto ajeno")

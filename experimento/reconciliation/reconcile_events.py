@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from comun.language import _, ngettext
 from comun.messages import Hop
 from experimento.reconciliation.evidence import Evidence
 from experimento.reconciliation.findings import CANDIDATES_KEPT, Finding, Findings, Kind, Witness
@@ -73,7 +74,7 @@ class _Comparison:
             self._report(_joined(Missing, missing), _joined(Foreign, foreign), dict(others))
 
     def _compare(self, template: int) -> Iterator[tuple[Missing, Foreign]]:
-        hop, status, _ = TEMPLATES[template]
+        hop, status, __ = TEMPLATES[template]
         chosen = self._rows.present(hop) if status is None else self._rows.present(hop) & (self._rows.status == status)
         owners = np.flatnonzero(chosen)
         walls = np.concatenate((self._walls(self._rows.times[hop - 1][owners]), self._plain.walls[template]))
@@ -107,7 +108,14 @@ class _Comparison:
         def make(index: int) -> Finding:
             wall, extra = int(times[found[index]]), int(surplus[found[index]])
             numbers = self._lines.numbers[template][self._lines.walls[template] == wall][:5].tolist()
-            detail = f"su línea está {extra} veces de más (líneas {', '.join(map(str, numbers))})"
+            lines = ", ".join(map(str, numbers))
+            detail = ngettext(
+                "su línea está {n} vez de más (líneas {lines})",
+                "su línea está {n} veces de más (líneas {lines})",
+                extra,
+                n=extra,
+                lines=lines,
+            )
             return self._finding(Kind.DUPLICATED, template, wall, detail, extra)
 
         self._findings.add_each(Kind.DUPLICATED, Witness.LOGS, surplus[found], make)
@@ -116,11 +124,11 @@ class _Comparison:
         """Take a missing event and a foreign line of the same time for one altered line, the rest for what they are."""
         # Templates are taken together here: a line whose text was changed into another template's is missing in the one
         # and foreign in the other. One pair for each time; what else is wrong at that time stays lost or unexpected.
-        _, event, line = np.intersect1d(missing.wall, foreign.wall, return_indices=True)
+        __, event, line = np.intersect1d(missing.wall, foreign.wall, return_indices=True)
 
         def altered(index: int) -> Finding:
-            template, wall, _ = (int(column[event[index]]) for column in missing)
-            detail = f"la línea {foreign.number[line[index]]} tiene su hora, pero dice otra cosa"
+            template, wall, __ = (int(column[event[index]]) for column in missing)
+            detail = _("la línea {number} tiene su hora, pero dice otra cosa", number=foreign.number[line[index]])
             return self._finding(Kind.ALTERED, template, wall, detail, 1)
 
         self._findings.add_each(Kind.ALTERED, Witness.LOGS, np.ones(len(event), dtype=np.int64), altered)
@@ -129,7 +137,9 @@ class _Comparison:
 
         def lost(index: int) -> Finding:
             template, wall, lacking = (int(column[left[index]]) for column in missing)
-            return self._finding(Kind.LOST, template, wall, "el libro la da por escrita, pero falta la línea", lacking)
+            return self._finding(
+                Kind.LOST, template, wall, _("el libro la da por escrita, pero falta la línea"), lacking
+            )
 
         self._findings.add_each(Kind.LOST, Witness.LOGS, missing.lacking[left], lost)
         rest = np.ones(len(foreign.hop), dtype=bool)
@@ -157,9 +167,15 @@ class _Comparison:
     def _foreign_line(self, hop: int, wall: int, number: int, text: bytes) -> Finding:
         if hop == NOT_OURS:
             shown = text[:120].decode(errors="replace")
-            return Finding(Kind.UNEXPECTED, Witness.LOGS, None, (), f"línea {number}, de nadie: «{shown}»")
+            return Finding(
+                Kind.UNEXPECTED,
+                Witness.LOGS,
+                None,
+                (),
+                _("línea {number}, de nadie: «{shown}»", number=number, shown=shown),
+            )
         names = tuple(self._claimants(Hop(hop), wall)[:CANDIDATES_KEPT])
-        detail = f"línea {number}: el libro de registro no la da por escrita"
+        detail = _("línea {number}: el libro de registro no la da por escrita", number=number)
         return Finding(Kind.UNEXPECTED, Witness.LOGS, Hop(hop), names, detail)
 
     def _claimants(self, hop: Hop, wall: int) -> list[str]:

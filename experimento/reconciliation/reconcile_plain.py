@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from comun.language import _, ngettext
 from experimento.reconciliation.findings import Finding, Findings, Kind, Witness
 from experimento.reconciliation.scope import Scope
 
@@ -22,10 +23,16 @@ def compare_plain(
             surplus = len(numbers.get(text, ())) - len(indices)
             names = tuple(f"write_log {tasks[index]}" for index in indices)
             if surplus < 0:
-                detail = f"falta su línea: «{_shown(text)}»"
+                detail = _("falta su línea: «{shown}»", shown=_shown(text))
                 findings.add(Finding(Kind.LOST, Witness.LOGS, None, names, detail, -surplus))
             elif surplus:
-                detail = f"su línea está {surplus} veces de más: «{_shown(text)}»"
+                detail = ngettext(
+                    "su línea está {n} vez de más: «{shown}»",
+                    "su línea está {n} veces de más: «{shown}»",
+                    surplus,
+                    n=surplus,
+                    shown=_shown(text),
+                )
                 findings.add(Finding(Kind.DUPLICATED, Witness.LOGS, None, names, detail, surplus))
     return [(number, text) for text, lines in numbers.items() if text not in senders for number in lines]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from comun.dead_letters import DeadLetters
+from comun.language import _
 from comun.messages import QUEUES
 
 Letter = dict[str, Any]
@@ -13,9 +14,9 @@ Letter = dict[str, Any]
 def obstacle(letter: Letter) -> str | None:
     """Say why a letter cannot be sent again, or None."""
     if len(base64.b64decode(letter["entry"])) < letter["bytes"]:
-        return "se guardó recortado"
+        return _("se guardó recortado")
     if letter["queue"] not in QUEUES:
-        return "su cola no es de la suite"
+        return _("su cola no es de la suite")
     return None
 
 

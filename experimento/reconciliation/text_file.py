@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from comun import files
+from comun.language import _
 from comun.ledger_format import Committed, unpack_block
 from experimento.reconciliation.log_lines import Bytes
 from experimento.runs.trails import LedgerUnreadable
@@ -26,7 +27,7 @@ class TextFile:
         except FileNotFoundError:
             self._file = None
         except OSError as exc:
-            raise LedgerUnreadable(f"No se puede leer {files.in_words(exc)}.") from exc
+            raise LedgerUnreadable(_("No se puede leer {what}.", what=files.in_words(exc))) from exc
         self.mark, self._size, self._foreign, self._is_another = Committed(), 0, 0, False
 
     def hold_against(self, mark: Committed) -> tuple[object, ...]:
@@ -55,9 +56,17 @@ class TextFile:
     def note(self) -> str:
         """What the user should know of this file, or an empty text."""
         if self.is_gone:
-            return f"{self.name} fue rotado o borrado: sus {self.mark.lines} líneas cuentan como archivadas."
+            return _(
+                "{name} fue rotado o borrado: sus {lines} líneas cuentan como archivadas.",
+                name=self.name,
+                lines=self.mark.lines,
+            )
         if self._foreign:
-            return f"{self.name} tiene {self._foreign} bytes más de los que el log manager dio por escritos."
+            return _(
+                "{name} tiene {foreign} bytes más de los que el log manager dio por escritos.",
+                name=self.name,
+                foreign=self._foreign,
+            )
         return ""
 
     def first_number(self) -> int:

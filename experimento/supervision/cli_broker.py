@@ -17,7 +17,12 @@ from experimento.supervision.running import url_of
 @click.command(
     help=_("Arranca solo el broker embebido y dice qué escribir en las demás terminales. Ctrl-C lo detiene.")
 )
-@click.option("--port", type=click.IntRange(1, 65_535), help=_("Puerto TCP, además del socket (BROKER_PORT; ninguno)."))
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    metavar=_("PUERTO"),
+    help=_("Puerto TCP, además del socket (BROKER_PORT; ninguno)."),
+)
 def command(port: int | None) -> Exit:
     """Start the broker alone."""
     settings = settled(Settings.load())

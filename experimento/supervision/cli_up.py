@@ -41,8 +41,10 @@ LEFTOVERS = 30.0  # seconds that the processes of a killed supervisor have to en
     Las líneas de cada proceso quedan en VAR_DIR/logs; con --verbose se ven también aquí.
     """)
 )
-@click.option("--port", type=click.IntRange(1, 65_535), help=_("Puerto de la API (MONITOR_PORT, 5000)."))
-@click.option("--host", help=_("Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1)."))
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), metavar=_("PUERTO"), help=_("Puerto de la API (MONITOR_PORT, 5000).")
+)
+@click.option("--host", metavar=_("DIRECCIÓN"), help=_("Dirección en la que escucha la API (MONITOR_HOST, 127.0.0.1)."))
 @click.option("-v", "--verbose", is_flag=True, help=_("Mostrar todas las líneas de cada proceso."))
 def command(port: int | None, host: str | None, verbose: bool) -> Exit:
     """Start it, and keep it running."""

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from comun.errors import ConfigurationError
+from comun.figures import THIN
+from comun.language import speaking
 from comun.settings import Settings, is_configured, shut_out_others
 
 WHOLE, FRACTION = "un número entero entre", "un número entre"
@@ -34,22 +36,22 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
         ("BROKER_URL", "unix://:ab/cd@/var/broker.sock", "se escriben %25 %2F"),
         ("BROKER_URL", "unix:///var/broker.sock?db=x", "unix://"),
         ("BROKER_URL", "unix:///var/broker.sock?password=x", "unix://"),
-        ("BROKER_PORT", "65536", f"{WHOLE} 0 y 65535"),
+        ("BROKER_PORT", "65536", f"{WHOLE} 0 y 65{THIN}535"),
         ("BROKER_FSYNC", "everysec", "no o always"),
-        ("MONITOR_PORT", "abc", f"{WHOLE} 1 y 65535"),
-        ("MONITOR_PORT", "0", f"{WHOLE} 1 y 65535"),
-        ("MONITOR_PORT", "65536", f"{WHOLE} 1 y 65535"),
+        ("MONITOR_PORT", "abc", f"{WHOLE} 1 y 65{THIN}535"),
+        ("MONITOR_PORT", "0", f"{WHOLE} 1 y 65{THIN}535"),
+        ("MONITOR_PORT", "65536", f"{WHOLE} 1 y 65{THIN}535"),
         ("MONITOR_PORT", "5000.0", WHOLE),
         ("MONITOR_PORT", "9" * 5_000, WHOLE),  # longer than Python converts
         ("MONITOR_WORKERS", "0", f"{WHOLE} 1 y 64"),
-        ("MONITOR_ACCEPT_TIMEOUT", "0", f"{FRACTION} 0.1 y 60"),
+        ("MONITOR_ACCEPT_TIMEOUT", "0", f"{FRACTION} 0,1 y 60"),
         ("MONITOR_ACCEPT_TIMEOUT", "nan", FRACTION),
         ("MONITOR_ACCEPT_TIMEOUT", "inf", FRACTION),
         ("MONITOR_ACCEPT_TIMEOUT", "5 s", FRACTION),
         ("MONITOR_ACCEPT_TIMEOUT", "5,0", FRACTION),
         ("MONITOR_MAX_IN_FLIGHT", "-1", WHOLE),
-        ("MONITOR_RESEND_GRACE", "3601", f"{FRACTION} 0.1 y 3600"),
-        ("MONITOR_RESEND_LIMIT", "0", f"{WHOLE} 1 y 1000"),
+        ("MONITOR_RESEND_GRACE", "3601", f"{FRACTION} 0,1 y 3{THIN}600"),
+        ("MONITOR_RESEND_LIMIT", "0", f"{WHOLE} 1 y 1{THIN}000"),
         ("MONITOR_TARGET", "99", f"{FRACTION} 0 y 1"),
         ("MONITOR_TARGET", "-0.1", f"{FRACTION} 0 y 1"),
         ("MONITOR_INTERVAL", "-5s", "0 \\(nunca\\) o un tiempo entre 0.1s y 3600s"),
@@ -58,7 +60,7 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
         ("MONITOR_ALLOW_PUBLIC", "maybe", "sí o no"),
         ("ALERT_FAILURES", "1.5", WHOLE),
         ("ALERT_REMINDER", "8d", "0 \\(nunca\\) o un tiempo"),
-        ("MONITOR_RESULTS_KEPT", "99", f"{WHOLE} 100 y 1e\\+08"),
+        ("MONITOR_RESULTS_KEPT", "99", f"{WHOLE} 100 y 100{THIN}000{THIN}000"),
         ("RECEPTOR_AVAILABILITY", "1.01", f"{FRACTION} 0 y 1"),
         ("RECEPTOR_AVAILABILITY", "90%", FRACTION),
         ("RECEPTOR_SEED", "-1", WHOLE),
@@ -230,3 +232,9 @@ def test_what_is_shown_of_the_settings_is_what_was_changed_and_no_secret(tmp_pat
         "ALERT_COMMAND": "***",
     }
     assert Settings().shown() == Settings(logs_dir=Path.cwd()).shown() == {}
+
+
+def test_in_english_a_refusal_is_english() -> None:
+    with speaking("en"), pytest.raises(ConfigurationError) as caught:
+        Settings.load({"MONITOR_RESULTS_KEPT": "99"})
+    assert str(caught.value) == "MONITOR_RESULTS_KEPT=99: must be a whole number between 100 and 100,000,000"
