@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from comun.language import _
 from comun.text import clean
 from experimento.runs.records import Outcome, Record
 
 SHOWN = 10  # reasons
 OUTCOMES = (Outcome.REFUSED, Outcome.FAILED, Outcome.UNKNOWN)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_UNTOLD = "sin motivo anotado"
+_UNTOLD = _("sin motivo anotado")
 
 
 def group_reasons(records: Iterable[Record], shown: int = SHOWN) -> dict[str, Any]:

@@ -288,8 +288,8 @@ def test_the_page_draws_each_of_them_on_its_time_axis() -> None:
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ("supervisor", "ninguno: ningún proceso terminó"),
-        ("monitor", "ninguno que el monitor anotara"),
+        ("supervisor", "nada: ningún proceso terminó"),
+        ("monitor", "nada que el monitor anotara"),
         (None, "de los procesos de la suite no se sabe nada"),
     ],
 )
