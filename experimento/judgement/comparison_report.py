@@ -40,16 +40,14 @@ def render_text(before: str, after: str, figures: Sequence[Figure], paint: Paint
 
 def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
     """Return the comparison as a comment for a pull request, what has changed first and the rest folded."""
-    head = [
-        f"| | {_('Cifra')} | A | B | B - A | {_('Intervalo')} | |",
-        "| --- | --- | ---: | ---: | ---: | :---: | --- |",
-    ]
+    titles = (_("Cifra"), "A", "B", "B - A", _("Intervalo"))
+    head = [f"| | {' | '.join(titles)} | |", "| --- | --- | ---: | ---: | ---: | :---: | --- |"]
     changed = [figure for figure in figures if figure.change.is_real or figure in untold(figures)]
     lines = [f"## {_conclusion(figures)}", "", f"A: {markdown(before)} · B: {markdown(after)}", ""]
     if changed:
         lines += [*head, *map(_markdown_row, changed), ""]
-    folded = f"<details><summary>{_('Todas las cifras')}</summary>"
-    lines += [folded, "", *head, *map(_markdown_row, figures), "", "</details>"]
+    title = _("Todas las cifras")
+    lines += [f"<details><summary>{title}</summary>", "", *head, *map(_markdown_row, figures), "", "</details>"]
     return "\n".join([*lines, "", _scope(figures)]) + "\n"
 
 
@@ -115,7 +113,7 @@ def _cells(figure: Figure) -> tuple[str, str, str, str]:
     else:
         one, other = (duration(value) if isfinite(value) else "∞" for value in (figure.before, figure.after))
     low, high = (_signed(figure, end) for end in figure.difference)
-    return one, other, _signed(figure, figure.after - figure.before), f"[{low}, {high}]"
+    return one, other, _signed(figure, figure.after - figure.before), f"[{low}; {high}]"
 
 
 def _signed(figure: Figure, value: float) -> str:

@@ -43,10 +43,10 @@ class Fault(NamedTuple):
         """All of it, in the zone of this machine."""
         lasted = [*self.lasted, *[0] * len(self.at)]
         times = [
-            clock(at) + (f" {_('durante {time}', time=duration(length))}" if length else "")
+            clock(at) + (" " + _("durante {time}", time=duration(length)) if length else "")
             for at, length in zip(self.at, lasted, strict=False)
         ]
-        more = f" {_('y {n} más', n=count(self.more))}" if self.more else ""
+        more = " " + _("y {n} más", n=count(self.more)) if self.more else ""
         return f"{self.text}: {', '.join(times)}{more}" if times else self.text
 
 

@@ -14,13 +14,13 @@ _LOAD: dict[str, Callable[[Any], str]] = {
     "model": lambda found: MODELS.get(found, str(found)),
     "threads": lambda found: ngettext("{n} hilo", "{n} hilos", found, n=count(found)),
     "requests": lambda found: ngettext("{n} petición cada uno", "{n} peticiones cada uno", found, n=count(found)),
-    "pause": lambda found: _("pausa de {n} s", n=number(found)),
+    "pause": lambda found: _("pausa de {n}\u202fs", n=number(found)),
     "lockstep": lambda found: _("en ráfagas") if found else _("sin ráfagas"),
     "rate": lambda found: _("{n} peticiones/s", n=number(found)),
-    "duration": lambda found: _("durante {n} s", n=number(found)),
+    "duration": lambda found: _("durante {n}\u202fs", n=number(found)),
     "arrivals": lambda found: _ARRIVALS.get(found, str(found)),
     "seed": lambda found: _("semilla {n}", n=found),
-    "timeout": lambda found: _("espera máxima de {n} s", n=number(found)),
+    "timeout": lambda found: _("espera máxima de {n}\u202fs", n=number(found)),
     "url": lambda found: _("a {url}", url=found),
 }
 
@@ -33,7 +33,7 @@ def rows(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     versions = [f"{name} {number}" for name, number in made_with.get("versions", {}).items() if number]
     told = ", ".join(versions)
     if made_with.get("of") != "suite":
-        told = _("{versions} (son los de quien puso la carga; los de la suite no se saben desde aquí)", versions=told)
+        told = _("{versions} (son las de quien puso la carga; las de la suite no se saben desde aquí)", versions=told)
     return [
         *load,
         (_("Máquina"), _machine(made_with.get("machine", {}))),

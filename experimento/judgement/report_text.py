@@ -45,7 +45,7 @@ def render_text(summary: Summary, paint: Paint = plain) -> str:
     `paint` colours the verdicts.
     """
     lines = [*_accounting_lines(summary), *_share_lines(summary), ""]
-    lines.append(f"{_('Latencia'):<36}" + "".join(f"{rank:>11}" for rank in _RANKS) + f"{_MISSING:>16}")
+    lines.append(_("Latencia").ljust(36) + "".join(f"{rank:>11}" for rank in _RANKS) + f"{_MISSING:>16}")
     for stage, row in _latencies(summary):
         cells = "".join(f"{latency(row[rank]):>11}" for rank in _RANKS)
         lines.append(f"  {STAGE_TITLES[stage]:<34}{cells}{percent(row['unanswered']):>16}")
@@ -67,7 +67,8 @@ def render_text(summary: Summary, paint: Paint = plain) -> str:
 def render_markdown(summary: Summary) -> str:
     """Return the report as a comment for a pull request."""
     lines = [f"## {headline(summary)} · {markdown(summary['name'])}", ""]
-    lines += [f"| | {_('Requisito')} | {_('Veredicto')} | {_('Por qué')} |", "| --- | --- | --- | --- |"]
+    titles = (_("Requisito"), _("Veredicto"), _("Por qué"))
+    lines += [f"| | {' | '.join(titles)} |", "| --- | --- | --- | --- |"]
     for item in summary["requirements"]:
         verdict = Verdict(item["verdict"])
         lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {item['reason']} |")
@@ -75,7 +76,8 @@ def render_markdown(summary: Summary) -> str:
     lines += [f"- {markdown(fault.sentence, WARNING)}" for fault in tell(summary)]
     lines += [f"- {markdown(reason, WARNING)}" for reason in _reasons(summary)]
     lines += [_("- **Aviso:** {warning}", warning=markdown(warning, WARNING)) for warning in _warnings(summary)]
-    lines += ["", f"| {_('Latencia')} | {' | '.join(_RANKS)} | {_MISSING} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
+    columns = (_("Latencia"), *_RANKS, _MISSING)
+    lines += ["", f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
         lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")

@@ -46,8 +46,9 @@ HEADLINES = {
 
 CLOSED = _(
     "modelo cerrado: cada cifra, también la latencia, es por petición de estos usuarios, que mientras esperan no "
-    "preguntan; un corte pesa en ella menos que en el tiempo. «El 99 % del tiempo» se juzga con llegadas abiertas "
-    "(--rate) o por tiempo"
+    "preguntan; un corte pesa en ella menos que en el tiempo. «El {share} del tiempo» se juzga con llegadas abiertas "
+    "(--rate) o por tiempo",
+    share=percent(0.99),
 )
 BY_TIME = _("cada instante cuenta como la última petición prevista hasta él; sin intervalo")
 NEW_LOOK = _(
