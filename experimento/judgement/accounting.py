@@ -5,6 +5,7 @@ from typing import Any
 
 from comun.messages import Hop, Status
 from experimento.judgement.refusals import group_reasons
+from experimento.judgement.retold import retold
 from experimento.runs.latency import PERCENTILES
 from experimento.runs.records import Outcome
 from experimento.runs.run_folder import ENDS, FINDINGS, Run
@@ -50,7 +51,7 @@ def _sample(run: Run, sample: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": check_id,
         "hop": Hop(hop).name.lower() if hop in list(Hop) else None,
-        "detail": str(sample.get("detail") or ""),
+        "detail": retold(str(sample.get("detail") or "")),
         "witness": str(sample.get("witness") or ""),
         "trail": _times(run, check_id),
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from comun.language import LANGUAGES, _, speaking
 from comun.text import clean
 from experimento.exits import Exit
 from experimento.judgement import comparability, comparison_report, report
@@ -20,6 +21,19 @@ _LONGEST = 4_000  # characters of what is said of one aspect
 _AFTER = "experimento.after"  # how many arguments stand after `--`
 
 
+class _Aspects(click.Choice[str]):
+    """Aspects by their names, which are taken in every language: what a script says goes on in another one."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the aspect's value. Raises BadParameter."""
+        for language in LANGUAGES:
+            with speaking(language):
+                known = {aspect.text: aspect.value for aspect in Aspect}
+            if value in known:
+                return known[value]
+        return super().convert(value, param, ctx)
+
+
 class _Sides(click.Command):
     """Remembers how many arguments stand after `--`, which click itself drops."""
 
@@ -29,31 +43,9 @@ class _Sides(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_Sides)
-@click.argument("runs", metavar="A... [--] B...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(comparison_report.FORMATS)),
-    default="text",
-    show_default=True,
-    help="Forma en que se escribe.",
-)
-@click.option(
-    "--changed",
-    multiple=True,
-    type=click.Choice([aspect.value for aspect in Aspect]),
-    help="Lo que se cambió adrede entre A y B y no impide comparar; se dice igualmente. Se puede repetir.",
-)
-@click.option("--anyway", is_flag=True, help="Compara aunque difieran en cualquiera de esas cosas; se dice igualmente.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Archivo en que se escribe; por omisión, la salida."
-)
-@click.pass_context
-def command(
-    ctx: click.Context, *, runs: tuple[Path, ...], form: str, changed: tuple[str, ...], anyway: bool, out: Path | None
-) -> Exit:
-    """Compara dos ejecuciones, A y B, o varias por lado: disponibilidad y cada percentil, por salto.
+@click.command(
+    cls=_Sides,
+    help=_("""Compara dos ejecuciones, A y B, o varias por lado: disponibilidad y cada percentil, por salto.
 
     De dos ejecuciones sueltas dice qué difiere más de lo que explica el muestreo, nunca qué es peor: no se sabe cuánto
     cambia la propia máquina de una a otra. Con tres o más por lado, o dos carpetas que las contengan, cada ejecución
@@ -72,14 +64,43 @@ def command(
     del p50 o p99 no se puede decir nada: la muestra equivale a muy pocas peticiones independientes, o un solo lado dejó
     tantas sin respuesta que el percentil es ∞. Con 4, sin comparar nada, si fueron distintos la carga, los ajustes, el
     código o la máquina y no se dice con --changed que eso es lo que se cambió: la diferencia podría venir de ahí.
-    """
+    """),
+)
+@click.argument("runs", metavar="A... [--] B...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(comparison_report.FORMATS)),
+    default="text",
+    show_default=True,
+    help=_("Forma en que se escribe."),
+)
+@click.option(
+    "--changed",
+    multiple=True,
+    type=_Aspects([aspect.text for aspect in Aspect]),
+    help=_("Lo que se cambió adrede entre A y B y no impide comparar; se dice igualmente. Se puede repetir."),
+)
+@click.option(
+    "--anyway", is_flag=True, help=_("Compara aunque difieran en cualquiera de esas cosas; se dice igualmente.")
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=_("Archivo en que se escribe; por omisión, la salida."),
+)
+@click.pass_context
+def command(
+    ctx: click.Context, *, runs: tuple[Path, ...], form: str, changed: tuple[str, ...], anyway: bool, out: Path | None
+) -> Exit:
+    """Compare the runs, tell what differs and exit with what it amounts to."""
     split = len(runs) - ctx.meta.get(_AFTER, len(runs) // 2)
     before, after = _expand(runs[:split]), _expand(runs[split:])
     if _AFTER not in ctx.meta and len(runs) != 2:
-        raise click.UsageError("Separe los dos lados con --: compare A1 A2 A3 -- B1 B2 B3.")
+        raise click.UsageError(_("Separe los dos lados con --: compare A1 A2 A3 -- B1 B2 B3."))
     single = len(before) == len(after) == 1
     if not single and min(len(before), len(after)) < LEAST:
-        raise click.UsageError(f"Hace falta una ejecución por lado, o al menos {LEAST} por lado.")
+        raise click.UsageError(_("Hace falta una ejecución por lado, o al menos {n} por lado.", n=LEAST))
     read = [[run_folder.read(path) for path in side] for side in (before, after)]
     hindering = _tell_differences([run for side in read for run in side]) - {Aspect(each) for each in changed}
     if hindering and not anyway:
@@ -106,14 +127,15 @@ def _tell_differences(runs: Sequence[Run]) -> set[Aspect]:
     for aspect, values in differences.items():
         click.echo(clean(f"{aspect.differs}: {'; '.join(values)}.", _LONGEST), err=True)
     if unknown := comparability.untold(runs):
-        parts = [f"{aspect.value} ({', '.join(names)})" for aspect, names in unknown.items()]
-        click.echo(clean(f"Sin comprobar, porque no consta del todo: {'; '.join(parts)}.", _LONGEST), err=True)
+        parts = "; ".join(f"{aspect.text} ({', '.join(names)})" for aspect, names in unknown.items())
+        click.echo(clean(_("Sin comprobar, porque no consta del todo: {parts}.", parts=parts), _LONGEST), err=True)
     return set(differences)
 
 
 def _tell_ways_out(hindering: set[Aspect]) -> None:
-    options = " ".join(f"--changed {aspect.value}" for aspect in Aspect if aspect in hindering)
-    click.echo(f"No se comparan. Si eso se cambió adrede: {options}. De todos modos: --anyway", err=True)
+    options = " ".join(f"--changed {aspect.text}" for aspect in Aspect if aspect in hindering)
+    told = _("No se comparan. Si eso se cambió adrede: {options}. De todos modos: --anyway", options=options)
+    click.echo(told, err=True)
 
 
 def _expand(paths: tuple[Path, ...]) -> list[Path]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from comun.language import _
 from experimento.exits import Exit
 from experimento.judgement import report
 from experimento.judgement.judge_folder import judge
@@ -14,22 +15,8 @@ from experimento.runs.records import RUNS
 from experimento.screen import painter
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path), default=RUNS / "latest")
-@require
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(report.FORMATS)),
-    default="text",
-    show_default=True,
-    help="Forma en que se escribe.",
-)
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Archivo en que se escribe; por omisión, la salida."
-)
-def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> Exit:
-    """Vuelve a juzgar una ejecución ya hecha, también con otros requisitos; por omisión, runs/latest.
+@click.command(
+    help=_("""Vuelve a juzgar una ejecución ya hecha, también con otros requisitos; por omisión, runs/latest.
 
     Une todos los records*.jsonl de su carpeta y renueva en ella summary.json y report.html. No necesita que la suite
     esté en marcha.
@@ -43,7 +30,25 @@ def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> E
 
     Termina con 0 si cumple, 1 si no cumple, 2 si no es concluyente, 3 si la contabilidad no cuadra y 77 si el
     servicio no dejó entrar a nadie.
-    """
+    """)
+)
+@click.argument("run", type=click.Path(path_type=Path), default=RUNS / "latest")
+@require
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(report.FORMATS)),
+    default="text",
+    show_default=True,
+    help=_("Forma en que se escribe."),
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=_("Archivo en que se escribe; por omisión, la salida."),
+)
+def command(run: Path, texts: tuple[str, ...], form: str, out: Path | None) -> Exit:
+    """Judge the run again, tell it and exit with the verdict."""
     folder = records.find_folder(run)
     wanted = requirements(texts or tuple(records.read_plan(folder).get("requirements") or ()))
     summary = judge(folder, wanted)

@@ -4,17 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from comun.language import N_, _
 from experimento.judgement.made_with import commit, gigabytes
+from experimento.judgement.wording import number
 from experimento.runs.run_folder import Run
 
 
 class Aspect(StrEnum):
-    """What can differ between runs; the values are those of `compare --changed`."""
+    """What can differ between runs."""
 
-    LOAD = "carga"
-    SETTINGS = "ajustes"
-    CODE = "código"
-    MACHINE = "máquina"
+    LOAD = "load"
+    SETTINGS = "settings"
+    CODE = "code"
+    MACHINE = "machine"
+
+    @property
+    def text(self) -> str:
+        """What it is called, as by `compare --changed`."""
+        return _(_NAMES[self])
 
     @property
     def differs(self) -> str:
@@ -22,18 +29,33 @@ class Aspect(StrEnum):
         return _DIFFERS[self]
 
 
+_NAMES = {
+    Aspect.LOAD: N_("carga"),
+    Aspect.SETTINGS: N_("ajustes"),
+    Aspect.CODE: N_("código"),
+    Aspect.MACHINE: N_("máquina"),
+}
 _DIFFERS = {
-    Aspect.LOAD: "No llevaron la misma carga",
-    Aspect.SETTINGS: "No se hicieron con los mismos ajustes",
-    Aspect.CODE: "No se hicieron con el mismo código",
-    Aspect.MACHINE: "No se hicieron en la misma máquina",
+    Aspect.LOAD: _("No llevaron la misma carga"),
+    Aspect.SETTINGS: _("No se hicieron con los mismos ajustes"),
+    Aspect.CODE: _("No se hicieron con el mismo código"),
+    Aspect.MACHINE: _("No se hicieron en la misma máquina"),
 }
 _LOAD = {  # what of a run's plan is the load, and what it is called
-    **{"model": "modelo", "threads": "hilos", "pause": "pausa (s)", "lockstep": "en ráfagas", "rate": "ritmo (por s)"},
-    **{"arrivals": "llegadas", "timeout": "espera máxima (s)", "deadline": "plazo (s)"},
+    "model": _("modelo"),
+    "threads": _("hilos"),
+    "pause": _("pausa (s)"),
+    "lockstep": _("en ráfagas"),
+    "rate": _("ritmo (por s)"),
+    "arrivals": _("llegadas"),
+    "timeout": _("espera máxima (s)"),
+    "deadline": _("plazo (s)"),
 }
-_WORDS = {"None": "—", "True": "sí", "False": "no", "closed": "cerrado", "open": "abierto"}
-_ABSENT = {Aspect.SETTINGS: "por omisión"}  # what a setting is that was not changed
+_WORDS = {
+    **{"None": "—", "True": _("sí"), "False": _("no"), "closed": _("cerrado"), "open": _("abierto")},
+    **{"constant": _("a ritmo constante"), "poisson": _("de Poisson")},
+}
+_ABSENT = {Aspect.SETTINGS: _("por omisión")}  # what a setting is that was not changed
 _PLACES = {  # settings that say where a suite is, and not how it works
     *("VAR_DIR", "LOGS_DIR", "RUNS_DIR", "BROKER_PORT"),
     *("MONITOR_HOST", "MONITOR_HOSTS", "MONITOR_PORT", "MONITOR_TOKEN"),
@@ -64,36 +86,36 @@ def _tells_all(told: Mapping[str, str] | None) -> bool:
     return told is not None and all(told.values())
 
 
-def _load(run: Run, _: Mapping[str, Any]) -> dict[str, str] | None:
+def _load(run: Run, _made_with: Mapping[str, Any]) -> dict[str, str] | None:
     plan = {**run.plan, "deadline": run.deadline}  # a run of an earlier version was judged by the usual one
     return {name: _in_words(plan.get(key)) for key, name in _LOAD.items()}
 
 
-def _settings(_: Run, made_with: Mapping[str, Any]) -> dict[str, str] | None:
+def _settings(_run: Run, made_with: Mapping[str, Any]) -> dict[str, str] | None:
     settings = made_with.get("settings")
     return None if settings is None else {name: text for name, text in settings.items() if name not in _PLACES}
 
 
-def _code(_: Run, made_with: Mapping[str, Any]) -> dict[str, str] | None:
+def _code(_run: Run, made_with: Mapping[str, Any]) -> dict[str, str] | None:
     if not made_with:
         return None
-    return {"versión": commit(made_with) if made_with.get("commit") else "", **_versions(made_with)}
+    return {_("versión"): commit(made_with) if made_with.get("commit") else "", **_versions(made_with)}
 
 
 def _versions(made_with: Mapping[str, Any]) -> dict[str, str]:
     return {name: number or "" for name, number in made_with.get("versions", {}).items()}
 
 
-def _machine(_: Run, made_with: Mapping[str, Any]) -> dict[str, str] | None:
+def _machine(_run: Run, made_with: Mapping[str, Any]) -> dict[str, str] | None:
     if not (machine := made_with.get("machine")):
         return None
     memory = machine.get("memory")
     return {
-        "sistema": machine.get("system") or "",
-        "procesador": machine.get("cpu") or "",
-        "núcleos": str(machine.get("cores") or ""),
-        "memoria": gigabytes(memory) if memory else "",
-        "fuente del reloj": made_with.get("clock", {}).get("source") or "",
+        _("sistema"): machine.get("system") or "",
+        _("procesador"): machine.get("cpu") or "",
+        _("núcleos"): str(machine.get("cores") or ""),
+        _("memoria"): gigabytes(memory) if memory else "",
+        _("fuente del reloj"): made_with.get("clock", {}).get("source") or "",
     }
 
 
@@ -114,5 +136,6 @@ def _differing(told: Sequence[Mapping[str, str] | None], absent: str) -> list[st
 
 
 def _in_words(value: object) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:g}".replace(".", ",") if is_number else _WORDS.get(str(value), str(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
+    return _WORDS.get(str(value), str(value))

@@ -27,11 +27,11 @@ RANKS = {name: share for name, share in PERCENTILES.items() if share < 1000}  # 
 class Change(Enum):
     """What a difference from the first run to the second amounts to."""
 
-    NONE = "sin cambio real"
-    BETTER = "mejor"
-    WORSE = "peor"
-    SHIFTED = "distinto"  # between single runs, or of a figure that is neither good nor bad, as the receptor's answers
-    UNKNOWN = "no se puede decir"  # the sample is worth too little, or the figure is infinite
+    NONE = "none"
+    BETTER = "better"
+    WORSE = "worse"
+    SHIFTED = "shifted"  # between single runs, or of a figure that is neither good nor bad, as the receptor's answers
+    UNKNOWN = "unknown"  # the sample is worth too little, or the figure is infinite
 
     @property
     def is_real(self) -> bool:

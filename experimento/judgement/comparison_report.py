@@ -3,27 +3,33 @@
 from collections.abc import Callable, Sequence
 from math import inf, isfinite, isnan
 
-from comun.figures import THIN, decimal, percent
+from comun.figures import THIN, count, decimal, percent
+from comun.language import N_, _
 from comun.text import clean, markdown
 from experimento.judgement.comparison import Change, Figure, untold
 from experimento.judgement.wording import STAGE_TITLES, duration
 from experimento.runs.latency import END_TO_END
 from experimento.screen import Paint, plain
 
-_TITLES = {"service": "Disponibilidad del servicio", "reported": "Disponible, según el receptor", **STAGE_TITLES}
+_TITLES = {"service": _("Disponibilidad del servicio"), "reported": _("Disponible, según el receptor"), **STAGE_TITLES}
 _LEADERS = ("service", END_TO_END)
 _SIGNS = {Change.NONE: "=", Change.BETTER: "✓", Change.WORSE: "✕", Change.SHIFTED: "≠", Change.UNKNOWN: "?"}
-_VERBS = {Change.WORSE: "Empeora", Change.BETTER: "Mejora", Change.SHIFTED: "Difiere más de lo que explica el muestreo"}
-_SCOPE = (
-    "Intervalos conjuntos del 95 % sobre {} cifras. Dos ejecuciones sueltas no dicen cuánto cambia la máquina de una a "
-    "otra: para saber si es mejor o peor, compare tres o más por lado (compare A1 A2 A3 -- B1 B2 B3)."
-)
-_REPEATED = "Cada ejecución cuenta como una observación (Welch); en conjunto, un 5 % de error sobre {} cifras."
+_WORDS = {
+    Change.BETTER: _("mejor"),
+    Change.WORSE: _("peor"),
+    Change.SHIFTED: _("distinto"),
+    Change.UNKNOWN: _("no se puede decir"),
+}
+_CONCLUSIONS = {
+    Change.WORSE: N_("Empeora: {figures}"),
+    Change.BETTER: N_("Mejora: {figures}"),
+    Change.SHIFTED: N_("Difiere más de lo que explica el muestreo: {figures}"),
+}
 
 
 def render_text(before: str, after: str, figures: Sequence[Figure], paint: Paint = plain) -> str:
     """Return the table for a terminal, the conclusion last; `paint` colours that."""
-    rows = [("", "Cifra", "A", "B", "B - A", "intervalo", "")]
+    rows = [("", _("Cifra"), "A", "B", "B - A", _("intervalo"), "")]
     rows += [(_SIGNS[figure.change], _title(figure), *_cells(figure), _word(figure)) for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
@@ -34,12 +40,14 @@ def render_text(before: str, after: str, figures: Sequence[Figure], paint: Paint
 
 def render_markdown(before: str, after: str, figures: Sequence[Figure]) -> str:
     """Return the comparison as a comment for a pull request, what has changed first and the rest folded."""
-    head = ["| | Cifra | A | B | B - A | Intervalo | |", "| --- | --- | ---: | ---: | ---: | :---: | --- |"]
+    titles = (_("Cifra"), "A", "B", "B - A", _("Intervalo"))
+    head = [f"| | {' | '.join(titles)} | |", "| --- | --- | ---: | ---: | ---: | :---: | --- |"]
     changed = [figure for figure in figures if figure.change.is_real or figure in untold(figures)]
     lines = [f"## {_conclusion(figures)}", "", f"A: {markdown(before)} · B: {markdown(after)}", ""]
     if changed:
         lines += [*head, *map(_markdown_row, changed), ""]
-    lines += ["<details><summary>Todas las cifras</summary>", "", *head, *map(_markdown_row, figures), "", "</details>"]
+    title = _("Todas las cifras")
+    lines += [f"<details><summary>{title}</summary>", "", *head, *map(_markdown_row, figures), "", "</details>"]
     return "\n".join([*lines, "", _scope(figures)]) + "\n"
 
 
@@ -49,18 +57,18 @@ FORMATS: dict[str, Callable[[str, str, Sequence[Figure]], str]] = {"text": rende
 def _conclusion(figures: Sequence[Figure]) -> str:
     """Say in one sentence what has changed; the percentiles of a stage stand together."""
     if not figures:
-        return "Nada que comparar: las dos ejecuciones no tienen ninguna cifra en común"
+        return _("Nada que comparar: las dos ejecuciones no tienen ninguna cifra en común")
     parts = []
-    for change, verb in _VERBS.items():
+    for change, conclusion in _CONCLUSIONS.items():
         ranks: dict[str, list[str]] = {}
         for figure in figures:
             if figure.change is change:
                 ranks.setdefault(_TITLES[figure.subject], []).extend([figure.rank] if figure.rank else [])
         names = [f"{title} ({', '.join(found)})" if found else title for title, found in ranks.items()]
-        parts += [f"{verb}: {', '.join(names)}"] if names else []
+        parts += [_(conclusion, figures=", ".join(names))] if names else []
     if unknown := [_title(figure) for figure in untold(figures)]:
-        parts.append(f"No se puede decir: {', '.join(unknown)}")
-    return "; ".join(parts) or "Sin cambio real"
+        parts.append(_("No se puede decir: {figures}", figures=", ".join(unknown)))
+    return "; ".join(parts) or _("Sin cambio real")
 
 
 def _colour(figures: Sequence[Figure]) -> str:
@@ -72,10 +80,22 @@ def _colour(figures: Sequence[Figure]) -> str:
 
 def _scope(figures: Sequence[Figure]) -> str:
     if all(figure.detectable is None for figure in figures):
-        return _SCOPE.format(len(figures))
+        return _(
+            "Intervalos conjuntos del {sure} sobre {n} cifras. Dos ejecuciones sueltas no dicen cuánto cambia la "
+            "máquina de una a otra: para saber si es mejor o peor, compare tres o más por lado (compare A1 A2 A3 -- "
+            "B1 B2 B3).",
+            sure=percent(0.95),
+            n=count(len(figures)),
+        )
     leaders = [figure for figure in figures if figure.rank in (None, "p50", "p99") and figure.subject in _LEADERS]
     parts = [f"{_title(each)} ±{_signed(each, each.detectable or inf).lstrip('+')}" for each in leaders]
-    return f"{_REPEATED.format(len(figures))} Cambio que se vería cuatro de cada cinco veces: {'; '.join(parts)}."
+    return _(
+        "Cada ejecución cuenta como una observación (Welch); en conjunto, un {error} de error sobre {n} cifras. Cambio "
+        "que se vería cuatro de cada cinco veces: {changes}.",
+        error=percent(0.05),
+        n=count(len(figures)),
+        changes="; ".join(parts),
+    )
 
 
 def _title(figure: Figure) -> str:
@@ -84,7 +104,7 @@ def _title(figure: Figure) -> str:
 
 
 def _word(figure: Figure) -> str:
-    return "" if figure.change is Change.NONE else figure.change.value
+    return _WORDS.get(figure.change, "")
 
 
 def _cells(figure: Figure) -> tuple[str, str, str, str]:
@@ -93,7 +113,7 @@ def _cells(figure: Figure) -> tuple[str, str, str, str]:
     else:
         one, other = (duration(value) if isfinite(value) else "∞" for value in (figure.before, figure.after))
     low, high = (_signed(figure, end) for end in figure.difference)
-    return one, other, _signed(figure, figure.after - figure.before), f"[{low}, {high}]"
+    return one, other, _signed(figure, figure.after - figure.before), f"[{low}; {high}]"
 
 
 def _signed(figure: Figure, value: float) -> str:

@@ -6,24 +6,25 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from comun.figures import count
+from comun.language import _, ngettext
 from experimento.judgement.refusals import OUTCOMES
 from experimento.judgement.wording import OUTCOME_TITLES, duration
 from experimento.runs.events import Kind, how_it_ended
 
 SHOWN = 10  # times in a sentence
-UNKNOWN = "de los procesos de la suite no se sabe nada: ni su supervisor ni su monitor lo dicen desde aquí"
-NONE = "ninguno: ningún proceso terminó y el broker contestó siempre"
-_NONE_NOTED = "ninguno que el monitor anotara; sin supervisor, de cada proceso no se sabe más"
+UNKNOWN = _("de los procesos de la suite no se sabe nada: ni su supervisor ni su monitor lo dicen desde aquí")
+NONE = _("nada: ningún proceso terminó y el broker contestó siempre")
+_NONE_NOTED = _("nada que el monitor anotara; sin supervisor, de cada proceso no se sabe más")
 
 _WORDS = {
-    Kind.ENDED: "«{name}» terminó {times}{how}",
-    Kind.STOPPED: "«{name}» se detuvo como se pidió {times}{how}",
-    Kind.KILLED: "el supervisor mató a «{name}» {times}, porque no avanzaba o no terminaba",
-    Kind.GIVEN_UP: "se abandonó «{name}» {times}, porque no se sostenía",
-    Kind.STARTED: "«{name}» arrancó {times}",
-    Kind.READY: "«{name}» volvió a estar listo {times}",
-    Kind.LOST: "el broker dejó de contestar {times}",
-    Kind.BACK: "el broker volvió a contestar {times}",
+    Kind.ENDED: _("«{name}» terminó {times}{how}"),
+    Kind.STOPPED: _("«{name}» se detuvo como se pidió {times}{how}"),
+    Kind.KILLED: _("el supervisor mató a «{name}» {times}, porque no avanzaba o no terminaba"),
+    Kind.GIVEN_UP: _("se abandonó «{name}» {times}, porque no se sostenía"),
+    Kind.STARTED: _("«{name}» arrancó {times}"),
+    Kind.READY: _("«{name}» volvió a estar listo {times}"),
+    Kind.LOST: _("el broker dejó de contestar {times}"),
+    Kind.BACK: _("el broker volvió a contestar {times}"),
     Kind.NOTED: "{detail} ({times})",
 }
 _ORDER = tuple(_WORDS)
@@ -42,10 +43,10 @@ class Fault(NamedTuple):
         """All of it, in the zone of this machine."""
         lasted = [*self.lasted, *[0] * len(self.at)]
         times = [
-            clock(at) + (f" durante {duration(length)}" if length else "")
+            clock(at) + (" " + _("durante {time}", time=duration(length)) if length else "")
             for at, length in zip(self.at, lasted, strict=False)
         ]
-        more = f" y {count(self.more)} más" if self.more else ""
+        more = " " + _("y {n} más", n=count(self.more)) if self.more else ""
         return f"{self.text}: {', '.join(times)}{more}" if times else self.text
 
 
@@ -70,7 +71,7 @@ def _kind(event: Mapping[str, Any]) -> tuple[str, int, int, str]:
 
 def _fault(events: Sequence[Mapping[str, Any]]) -> Fault:
     first = events[0]
-    times = "una vez" if len(events) == 1 else f"{count(len(events))} veces"
+    times = ngettext("una vez", "{n} veces", len(events), n=count(len(events)))
     how = "" if first["code"] is None else f" ({how_it_ended(first['code'])})"
     text = _WORDS[Kind(first["kind"])].format(name=first["name"], times=times, how=how, detail=first["detail"])
     return Fault(text, [event["at"] for event in events[:SHOWN]], more=max(0, len(events) - SHOWN))
@@ -83,7 +84,7 @@ def _refusals(stretches: Sequence[Mapping[str, int]]) -> Iterator[Fault]:
     parts = [f"{OUTCOME_TITLES[each.value].lower()} {count(number)}" for each, number in counted.items() if number]
     shown = stretches[:SHOWN]
     yield Fault(
-        f"peticiones no aceptadas ({', '.join(parts)})",
+        _("peticiones no aceptadas ({parts})", parts=", ".join(parts)),
         [stretch["from"] for stretch in shown],
         [stretch["to"] - stretch["from"] for stretch in shown],
         len(stretches) - len(shown),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from comun import files
+from comun.language import _
 from comun.reasons import reason
 from experimento.judgement import report
 from experimento.judgement.requirements import DEFAULT, Kind, Requirement, parse
@@ -32,5 +33,6 @@ def judge(folder: Path, requirements: Sequence[Requirement]) -> dict[str, Any]:
         records.write_document(folder / report.SUMMARY, summary)
         files.replace(folder / "report.html", page)
     except OSError as exc:
-        raise report.ReportUnwritable(f"{folder}: no se puede escribir en ella ({reason(exc)})") from exc
+        told = _("{folder}: no se puede escribir en ella ({why})", folder=folder, why=reason(exc))
+        raise report.ReportUnwritable(told) from exc
     return summary

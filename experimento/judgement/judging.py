@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 
 from comun.figures import count, percent
+from comun.language import _, ngettext
 from experimento.judgement.intervals import Flags
 from experimento.judgement.measures import Measures, share_of_time
 from experimento.judgement.requirements import Kind, Requirement
 from experimento.judgement.sequential import InOrder, SequentialTest, reach_of
 from experimento.judgement.verdict import Judgement, Verdict, judge
-from experimento.judgement.wording import duration, too_few
+from experimento.judgement.wording import between, duration, too_few
 from experimento.runs.latency import GET
 from experimento.runs.run_folder import FINDINGS, Run
 
 Item = dict[str, Any]
 
-_UNRECONCILED = "la ejecución no se pudo conciliar: no se sabe cómo terminó cada consulta"
+_UNRECONCILED = _("la ejecución no se pudo conciliar: no se sabe cómo terminó cada consulta")
 _END = 2**63  # microseconds: no request is intended later
 _COMPLIES = {
     "==": lambda found, value: found == value,
@@ -61,10 +62,15 @@ def _per_request(item: Item, plan: Mapping[str, Any]) -> Item:
     by_time = item["by_time"]
     if not is_closed(plan) or by_time is None:
         return item
-    reason = f"{item['reason']}; por petición de estos usuarios (modelo cerrado); por tiempo, el {percent(by_time)}"
+    told = {"reason": item["reason"], "share": percent(by_time)}
     if item["verdict"] == Verdict.MET and by_time < item["target"]:
-        reason += ", que no llega: las llegadas abiertas (--rate) lo aclaran"
+        reason = _(
+            "{reason}; por petición de estos usuarios (modelo cerrado); por tiempo, el {share}, que no llega: las "
+            "llegadas abiertas (--rate) lo aclaran",
+            **told,
+        )
         return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
+    reason = _("{reason}; por petición de estos usuarios (modelo cerrado); por tiempo, el {share}", **told)
     return {**item, "reason": reason}
 
 
@@ -75,7 +81,8 @@ def _judge_count(requirement: Requirement, accounting: Mapping[str, Any] | None)
     found = accounting[name]["count"] if name in FINDINGS else accounting[name]
     complies = _COMPLIES[requirement.operator](found, requirement.value)
     verdict = Verdict.MET if complies else Verdict.NOT_MET
-    return _item(requirement, verdict, f"{count(found) if found else 'ninguna'}, comprobado id por id", observed=found)
+    reason = _("{n}, comprobado id por id", n=count(found)) if found else _("ninguna, comprobado id por id")
+    return _item(requirement, verdict, reason, observed=found)
 
 
 def _judge_time(requirement: Requirement, measures: Measures) -> Item:
@@ -86,7 +93,8 @@ def _judge_time(requirement: Requirement, measures: Measures) -> Item:
     times = np.nan_to_num(measures.stages[requirement.subject], nan=np.inf)
     within = times < requirement.value if requirement.strict else times <= requirement.value
     judgement = judge(within, requirement.share)
-    item = _judged(requirement, judgement, f"dentro de {duration(requirement.value)}")
+    told = _("{good} de {total} dentro de {time}", **_counted(judgement), time=duration(requirement.value))
+    item = _judged(requirement, judgement, told)
     item["by_time"] = share_of_time(measures.intended, within)
     if len(times):
         observed = float(np.quantile(times, requirement.share, method="inverted_cdf"))
@@ -96,7 +104,10 @@ def _judge_time(requirement: Requirement, measures: Measures) -> Item:
 
 def _judge_share(requirement: Requirement, succeeded: Flags) -> Item:
     judgement = judge(succeeded, requirement.value, strict=requirement.strict)
-    return _judged(requirement, judgement, "de las respuestas" if requirement.subject == "reported" else "servidas")
+    counted = _counted(judgement)
+    if requirement.subject == "reported":
+        return _judged(requirement, judgement, _("{good} de {total} respuestas", **counted))
+    return _judged(requirement, judgement, _("{good} de {total} servidas", **counted))
 
 
 def _judge_service(requirement: Requirement, measures: Measures, plan: Mapping[str, Any]) -> Item:
@@ -116,30 +127,49 @@ def _judge_sequential(requirement: Requirement, measures: Measures, plan: Mappin
     if verdict := test.update(ended, before=_END):
         unbounded = verdict is Verdict.MET and item["low"] is None
         if unbounded or {verdict, Verdict(item["verdict"])} == {Verdict.MET, Verdict.NOT_MET}:
-            reason = f"la prueba secuencial decidió «{verdict.text}» tras {count(test.judged)} peticiones, pero la "
-            reason += f"ejecución entera {'no la sostiene' if unbounded else 'la contradice'}: {item['reason']}"
+            reason = _refused(unbounded, verdict=verdict.text, n=count(test.judged), reason=item["reason"])
             return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
-        reason = f"decidido por la prueba secuencial tras {count(test.judged)} peticiones"
+        reason = _("decidido por la prueba secuencial tras {n} peticiones", n=count(test.judged))
         if verdict is Verdict.MET:
             reason += f"; {_condition(item['groups'])}"
         return {**item, "verdict": verdict.value, "reason": reason, "decided_after": test.judged, "more": None}
     if len(measures.served) >= (plan.get("planned") or 0):
         return item  # nothing stopped it: the second half of the 5 % is for one look at the end
-    reason = "la ejecución terminó antes de que la prueba secuencial decidiera"
+    reason = _("la ejecución terminó antes de que la prueba secuencial decidiera")
     return {**item, "verdict": Verdict.INCONCLUSIVE.value, "reason": reason, "groups": None}
 
 
-def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Item:
+def _refused(unbounded: bool, **told: str) -> str:
+    if unbounded:
+        return _(
+            "la prueba secuencial decidió «{verdict}» tras {n} peticiones, pero la ejecución entera no la sostiene: "
+            "{reason}",
+            **told,
+        )
+    return _(
+        "la prueba secuencial decidió «{verdict}» tras {n} peticiones, pero la ejecución entera la contradice: "
+        "{reason}",
+        **told,
+    )
+
+
+def _counted(judgement: Judgement) -> dict[str, str]:
+    return {"good": count(judgement.estimate.good), "total": count(judgement.estimate.total)}
+
+
+def _judged(requirement: Requirement, judgement: Judgement, reason: str) -> Item:
     found = judgement.estimate
-    reason = f"{count(found.good)} de {count(found.total)} {of_what}"
     if found.bounded:
-        reason += f"; con un 95 % de confianza, entre {percent(found.interval.low)} y {percent(found.interval.high)}"
+        reason += f"; {between(found.interval.low, found.interval.high)}"
     else:
         reason += f"; {too_few(found.worth)}"
     if found.effect > 1:
-        what = "los fallos" if requirement.kind is Kind.SHARE else "las que tardan más"
         worth = count(found.total / found.effect)
-        reason += f"; {what} llegan en grupos: la muestra equivale a unas {worth} independientes"
+        if requirement.kind is Kind.SHARE:
+            told = _("los fallos llegan en grupos: la muestra equivale a unas {n} independientes", n=worth)
+        else:
+            told = _("las que tardan más llegan en grupos: la muestra equivale a unas {n} independientes", n=worth)
+        reason += f"; {told}"
     if judgement.verdict is Verdict.INCONCLUSIVE:
         reason += f"; {_advice(judgement)}"
     if judgement.verdict is Verdict.MET and requirement.subject == "service":
@@ -159,15 +189,20 @@ def _judged(requirement: Requirement, judgement: Judgement, of_what: str) -> Ite
 
 def _advice(judgement: Judgement) -> str:
     if judgement.more is None:
-        return "está tan cerca del límite que más peticiones no lo decidirían"
-    return f"unas {count(judgement.more)} peticiones más probablemente lo decidirían"
+        return _("está tan cerca del límite que más peticiones no lo decidirían")
+    return ngettext(
+        "una petición más probablemente lo decidiría",
+        "unas {n} peticiones más probablemente lo decidirían",
+        judgement.more,
+        n=count(judgement.more),
+    )
 
 
 def _condition(groups: int | None) -> str:
     """Say what a MET rests on: a run that saw few failures cannot know how they come."""
     if groups is None or groups < 2:
-        return "se sostiene mientras los fallos sean independientes"
-    return f"se sostiene mientras los fallos no lleguen en grupos de más de {count(groups)}"
+        return _("se sostiene mientras los fallos sean independientes")
+    return _("se sostiene mientras los fallos no lleguen en grupos de más de {n}", n=count(groups))
 
 
 def _item(requirement: Requirement, verdict: Verdict, reason: str, **figures: float | None) -> Item:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import click
 
+from comun.language import _
 from experimento.judgement.requirements import Kind, Requirement, parse
 
 require = click.option(
     "--require",
     "texts",
     multiple=True,
-    metavar="REQUISITO",
-    help="Como 'service>=99%', 'p99<500ms' o 'lost==0'; se puede repetir.",
+    metavar=_("REQUISITO"),
+    help=_("Como 'service>=99%', 'p99<500ms' o 'lost==0'; se puede repetir."),
 )
 
 
@@ -25,6 +26,6 @@ def service_target(wanted: Sequence[Requirement]) -> float:
     found = next((r.value for r in wanted if r.kind is Kind.SHARE and r.subject == "service"), None)
     if found is None:
         raise click.UsageError(
-            "--until-decided necesita un requisito sobre el servicio, como --require 'service>=99%'."
+            _("--until-decided necesita un requisito sobre el servicio, como --require 'service>=99%'.")
         )
     return found

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from comun.language import _
 from comun.text import clean
+from experimento.judgement.retold import retold
 from experimento.runs.records import Outcome, Record
 
 SHOWN = 10  # reasons
 OUTCOMES = (Outcome.REFUSED, Outcome.FAILED, Outcome.UNKNOWN)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_UNTOLD = "sin motivo anotado"
+_UNTOLD = _("sin motivo anotado")
 
 
 def group_reasons(records: Iterable[Record], shown: int = SHOWN) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def group_reasons(records: Iterable[Record], shown: int = SHOWN) -> dict[str, An
     told.sort(key=lambda group: -group[1])
     rest = told[shown:]
     return {
-        "reasons": [{"reason": clean(reason), "count": count} for reason, count in told[:shown]],
+        "reasons": [{"reason": clean(retold(reason)), "count": count} for reason, count in told[:shown]],
         "more_reasons": {"reasons": len(rest), "count": sum(count for _, count in rest)},
     }
 

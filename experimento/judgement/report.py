@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from comun.errors import SuiteError
+from comun.language import _
 from comun.reasons import reason
 from experimento.judgement.report_html import render_html
 from experimento.judgement.report_junit import render_junit
@@ -35,4 +36,6 @@ def write_report(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise ReportUnwritable(f"{path}: no se puede escribir el informe ({reason(exc)})") from exc
+        raise ReportUnwritable(
+            _("{path}: no se puede escribir el informe ({why})", path=path, why=reason(exc))
+        ) from exc

@@ -11,13 +11,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from comun.figures import count, percent
+from comun.figures import count, decimal, percent
+from comun.language import _, current, ngettext
 from comun.settings import ROOT
 from experimento.exits import Exit
 from experimento.judgement import wording
 from experimento.judgement.faults import clock, tell
 from experimento.judgement.judging import is_closed
-from experimento.judgement.made_with import rows
+from experimento.judgement.made_with import MODELS, rows
 from experimento.judgement.report_text import headline
 from experimento.judgement.verdict import Verdict
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
@@ -29,7 +30,6 @@ _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _BAD = (Kind.ENDED, Kind.STOPPED, Kind.KILLED, Kind.GIVEN_UP, Kind.LOST, Kind.NOTED)  # marks of two kinds
 _GOOD = (Kind.READY, Kind.BACK)
 _STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}
-_MODELS = {"closed": "modelo cerrado", "open": "modelo abierto"}
 
 
 def render_html(summary: Mapping[str, Any]) -> str:
@@ -41,13 +41,14 @@ def render_html(summary: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(percent=percent, count=count, duration=wording.duration, moment=_moment,
-        latency=wording.latency, source=_source, clock=clock)  # fmt: skip
+        latency=wording.latency, source=_source, clock=clock, sentence=_sentence)  # fmt: skip
     environment.globals.update(
+        _=_, ngettext=ngettext, language=current(), decimal=decimal, between=wording.between,
         inlined=_inlined, placed=_Placed(), by_time=wording.BY_TIME, too_few=wording.too_few, new_look=wording.NEW_LOOK,
         more_reasons=wording.more_reasons,
         stages=wording.STAGE_TITLES, stage_names=wording.STAGE_NAMES, hops=HOPS, get=GET,
-        end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: END_TITLES[name] for name in ENDS},
-        findings={name: FINDING_TITLES[name] for name in FINDINGS}, ranks=list(PERCENTILES),
+        end_to_end=END_TO_END, outcomes=wording.OUTCOME_TITLES, ends={name: _(END_TITLES[name]) for name in ENDS},
+        findings={name: _(FINDING_TITLES[name]) for name in FINDINGS}, ranks=list(PERCENTILES),
         verdicts={verdict.value: verdict.text for verdict in Verdict},
     )  # fmt: skip
     target, reported = _target(summary), summary["reported"]
@@ -94,6 +95,11 @@ def _inlined(name: str) -> Markup:
     return Markup((ROOT / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
+def _sentence(text: str) -> str:
+    """Begin a text with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def _moment(microseconds: int) -> str:
     """Write a time in UTC; the page's script turns it into the reader's own."""
     return f"{datetime.fromtimestamp(microseconds / 1e6, UTC):%Y-%m-%d %H:%M:%S.%f}"
@@ -101,13 +107,16 @@ def _moment(microseconds: int) -> str:
 
 def _load(run: Mapping[str, Any]) -> str:
     plan = run["plan"]
-    parts = [_MODELS[plan["model"]]] if plan.get("model") in _MODELS else []
+    parts = [MODELS[plan["model"]]] if plan.get("model") in MODELS else []
     if "threads" in plan and "requests" in plan:
-        parts.append(f"{count(plan['threads'])} hilos × {count(plan['requests'])} peticiones")
+        threads = ngettext("{n} hilo", "{n} hilos", plan["threads"], n=count(plan["threads"]))
+        requests = ngettext("{n} petición", "{n} peticiones", plan["requests"], n=count(plan["requests"]))
+        parts.append(f"{threads} × {requests}")
     if "rate" in plan:
-        parts.append(f"{plan['rate']:g} peticiones/s previstas")
+        parts.append(_("{n} peticiones/s previstas", n=wording.number(plan["rate"])))
     if run["rate"]:
-        parts.append(f"{run['rate']:.0f} peticiones/s durante {wording.duration(run['seconds'] * 1e6)}")
+        time = wording.duration(run["seconds"] * 1e6)
+        parts.append(_("{n} peticiones/s durante {time}", n=count(run["rate"]), time=time))
     return " · ".join(parts)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from comun.language import _
 from experimento.judgement.verdict import Verdict
 from experimento.reconciliation.findings import FINDING_TITLES
 from experimento.runs.run_folder import FINDINGS
@@ -41,10 +42,10 @@ def render_junit(summary: Mapping[str, Any]) -> str:
 def _add_accounting(suite: ET.Element, accounting: Mapping[str, Any] | None) -> None:
     case = ET.SubElement(suite, "testcase", classname=_CLASS, name="contabilidad")
     if accounting is None:
-        ET.SubElement(case, "skipped", message="la ejecución no se pudo conciliar")
+        ET.SubElement(case, "skipped", message=_("la ejecución no se pudo conciliar"))
     elif not accounting["clean"]:
-        counts = ", ".join(f"{FINDING_TITLES[name].lower()}: {accounting[name]['count']}" for name in FINDINGS)
-        error = ET.SubElement(case, "error", message=f"los testigos no concuerdan ({counts})")
+        counts = ", ".join(f"{_(FINDING_TITLES[name]).lower()}: {accounting[name]['count']}" for name in FINDINGS)
+        error = ET.SubElement(case, "error", message=_("los testigos no concuerdan ({counts})", counts=counts))
         samples = (sample for name in FINDINGS for sample in accounting[name]["samples"])
         error.text = _clean("\n".join(f"{sample['id']} {sample['witness']}: {sample['detail']}" for sample in samples))
 

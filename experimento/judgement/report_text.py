@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from comun.figures import count, percent
+from comun.language import _
 from comun.text import csv_cell, markdown
 from experimento.exits import Exit
 from experimento.judgement.faults import tell
@@ -35,7 +36,7 @@ _COLOURS = {Verdict.MET: "green", Verdict.NOT_MET: "red", Verdict.INCONCLUSIVE: 
 EXIT_COLOURS = {Exit.MET: "green", Exit.NOT_MET: "red", Exit.INCONCLUSIVE: "yellow", Exit.BROKEN: "red"}
 _RANKS = ("p50", "p90", "p99", "max")
 _NO_INTERVAL = "too few independent requests"  # a figure of the CSV, whose words are English
-_MISSING = "sin respuesta"  # the share that no percentile of the answered ones would show
+_MISSING = _("sin respuesta")  # the share that no percentile of the answered ones would show
 
 
 def render_text(summary: Summary, paint: Paint = plain) -> str:
@@ -44,17 +45,18 @@ def render_text(summary: Summary, paint: Paint = plain) -> str:
     `paint` colours the verdicts.
     """
     lines = [*_accounting_lines(summary), *_share_lines(summary), ""]
-    lines.append(f"{'Latencia':<36}" + "".join(f"{rank:>11}" for rank in _RANKS) + f"{_MISSING:>16}")
+    lines.append(_("Latencia").ljust(36) + "".join(f"{rank:>11}" for rank in _RANKS) + f"{_MISSING:>16}")
     for stage, row in _latencies(summary):
         cells = "".join(f"{latency(row[rank]):>11}" for rank in _RANKS)
         lines.append(f"  {STAGE_TITLES[stage]:<34}{cells}{percent(row['unanswered']):>16}")
-    lines += ["", "Qué ocurrió entretanto:", *(f"  {fault.sentence}" for fault in tell(summary))]
+    lines += ["", _("Qué ocurrió entretanto:"), *(f"  {fault.sentence}" for fault in tell(summary))]
     if reasons := _reasons(summary):
-        lines += ["", "Por qué no se aceptaron:", *(f"  {reason}" for reason in reasons)]
+        lines += ["", _("Por qué no se aceptaron:"), *(f"  {reason}" for reason in reasons)]
     *others, last = [f"{title}: {text}" for title, text in rows(summary["run"])]
     lines += ["", ". ".join(others), last, ""]
-    lines += [f"Aviso: {warning}" for warning in _warnings(summary)]
-    lines.append(f"Veredicto: {paint(headline(summary), EXIT_COLOURS[Exit(summary['exit'])])}")
+    lines += [_("Aviso: {warning}", warning=warning) for warning in _warnings(summary)]
+    painted = paint(headline(summary), EXIT_COLOURS[Exit(summary["exit"])])
+    lines.append(_("Veredicto: {verdict}", verdict=painted))
     for item in summary["requirements"]:
         verdict = Verdict(item["verdict"])
         said = paint(f"{_SIGNS[verdict]} {item['text']}: {verdict.text}", _COLOURS[verdict])
@@ -65,15 +67,17 @@ def render_text(summary: Summary, paint: Paint = plain) -> str:
 def render_markdown(summary: Summary) -> str:
     """Return the report as a comment for a pull request."""
     lines = [f"## {headline(summary)} · {markdown(summary['name'])}", ""]
-    lines += ["| | Requisito | Veredicto | Por qué |", "| --- | --- | --- | --- |"]
+    titles = (_("Requisito"), _("Veredicto"), _("Por qué"))
+    lines += [f"| | {' | '.join(titles)} |", "| --- | --- | --- | --- |"]
     for item in summary["requirements"]:
         verdict = Verdict(item["verdict"])
         lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {item['reason']} |")
     lines += ["", *(f"- {line}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
     lines += [f"- {markdown(fault.sentence, WARNING)}" for fault in tell(summary)]
     lines += [f"- {markdown(reason, WARNING)}" for reason in _reasons(summary)]
-    lines += [f"- **Aviso:** {markdown(warning, WARNING)}" for warning in _warnings(summary)]
-    lines += ["", f"| Latencia | {' | '.join(_RANKS)} | {_MISSING} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
+    lines += [_("- **Aviso:** {warning}", warning=markdown(warning, WARNING)) for warning in _warnings(summary)]
+    columns = (_("Latencia"), *_RANKS, _MISSING)
+    lines += ["", f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
         lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")
@@ -125,14 +129,14 @@ def _rows(section: str, subject: str, figures: Mapping[str, Any]) -> Iterable[tu
 def _accounting_lines(summary: Summary) -> list[str]:
     requests, accounting = summary["requests"], summary["accounting"]
     parts = [f"{title.lower()} {count(requests[name])}" for name, title in OUTCOME_TITLES.items()]
-    lines = [f"Peticiones: {count(requests['intended'])} = {' + '.join(parts)}"]
+    lines = [_("Peticiones: {total} = {parts}", total=count(requests["intended"]), parts=" + ".join(parts))]
     if accounting is None:
-        return [*lines, "Consultas: la ejecución no se pudo conciliar"]
+        return [*lines, _("Consultas: la ejecución no se pudo conciliar")]
     shown = (name for name in ENDS if accounting[name] or name != "cut")  # few ledgers are cut: as `verify` does
-    ends = " + ".join(f"{END_TITLES[name]} {count(accounting[name])}" for name in shown)
-    lines.append(f"Consultas aceptadas: {count(accounting['accepted'])} = {ends}")
-    found = [f"{FINDING_TITLES[name].lower()} {count(accounting[name]['count'])}" for name in FINDINGS]
-    return [*lines, f"Conciliación: {', '.join(found)}"]
+    ends = " + ".join(f"{_(END_TITLES[name])} {count(accounting[name])}" for name in shown)
+    lines.append(_("Consultas aceptadas: {total} = {parts}", total=count(accounting["accepted"]), parts=ends))
+    found = [f"{_(FINDING_TITLES[name]).lower()} {count(accounting[name]['count'])}" for name in FINDINGS]
+    return [*lines, _("Conciliación: {parts}", parts=", ".join(found))]
 
 
 def _reasons(summary: Summary) -> list[str]:
@@ -144,13 +148,20 @@ def _reasons(summary: Summary) -> list[str]:
 
 def _share_lines(summary: Summary) -> list[str]:
     service, reported = summary["service"], summary["reported"]
-    basis = "atendidas a tiempo" if service["basis"] == "answered" else "aceptadas; no se pudo conciliar su respuesta"
-    lines = [f"Disponibilidad del servicio: {_share(service)} ({basis})"]
+    share = _share(service)
+    if service["basis"] == "answered":
+        lines = [_("Disponibilidad del servicio: {share} (atendidas a tiempo)", share=share)]
+    else:
+        told = _("Disponibilidad del servicio: {share} (aceptadas; no se pudo conciliar su respuesta)", share=share)
+        lines = [told]
     if service["by_time"] is not None:
-        lines.append(f"Disponibilidad del servicio por tiempo: {percent(service['by_time'])} ({BY_TIME})")
+        share = percent(service["by_time"])
+        lines.append(_("Disponibilidad del servicio por tiempo: {share} ({how})", share=share, how=BY_TIME))
     if reported is not None:
-        setting = "" if reported["setting"] is None else f", configurado al {percent(reported['setting'])}"
-        lines.append(f"Disponibilidad que informa el receptor: {_share(reported)}{setting}")
+        told = _("Disponibilidad que informa el receptor: {share}", share=_share(reported))
+        if reported["setting"] is not None:
+            told += _(", configurado al {share}", share=percent(reported["setting"]))
+        lines.append(told)
     return lines
 
 
@@ -168,11 +179,11 @@ def _warnings(summary: Summary) -> list[str]:
     reported = summary["reported"]
     found = list(summary["run"]["warnings"])
     if reported is not None and reported["fits"] is False:
-        found.append("lo que informa el receptor no encaja con su configuración: revise el instrumento")
+        found.append(_("lo que informa el receptor no encaja con su configuración: revise el instrumento"))
     if is_closed(summary["run"]["plan"]):
         found.append(CLOSED)
     if summary["run"]["interrupted"]:
-        found.append("la ejecución se interrumpió: se juzga lo que se hizo")
+        found.append(_("la ejecución se interrumpió: se juzga lo que se hizo"))
     if summary["verdict"] != Verdict.MET:
         found.append(NEW_LOOK)
     return found

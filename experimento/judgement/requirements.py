@@ -6,6 +6,8 @@ from enum import Enum
 
 from comun.durations import UNITS
 from comun.errors import ConfigurationError
+from comun.figures import percent
+from comun.language import _
 from experimento.runs.latency import END_TO_END, GET, HOPS
 
 DEFAULT = ("service>=99%", "lost==0")
@@ -50,11 +52,12 @@ def parse(text: str) -> Requirement:
     """Read one requirement. Raises ConfigurationError with what is allowed."""
     shape = _SHAPE(text.strip().lower())
     if shape is None:
-        raise _wrong(text, "se espera METRICA OPERADOR VALOR, por ejemplo service>=99%, p99<500ms o lost==0")
+        raise _wrong(text, _("se espera MÉTRICA OPERADOR VALOR, por ejemplo service>=99%, p99<500ms o lost==0"))
     stage, rank, name, operator, number, unit = shape.groups()
     kind, subject, share = _subject(text, stage, rank, name)
     if operator not in _OPERATORS[kind]:
-        raise _wrong(text, f"aquí el operador es {' o '.join(_OPERATORS[kind])}")
+        *others, last = _OPERATORS[kind]
+        raise _wrong(text, _("aquí el operador es {some} o {last}", some=", ".join(others), last=last))
     value = _value(text, kind, float(number.replace(",", ".")), unit)
     return Requirement(" ".join(text.split()), kind, subject, operator, value, value if kind is Kind.SHARE else share)
 
@@ -66,32 +69,33 @@ def _subject(text: str, stage: str | None, rank: str | None, name: str | None) -
         return Kind.COUNT, name, 1.0
     if rank is not None and (stage or GET) in STAGES:
         if not re.fullmatch(r"\d{1,2}(\.\d+)?", rank) or not float(rank):
-            raise _wrong(text, "el percentil va entre 0 y 100, sin incluirlos")
+            raise _wrong(text, _("el percentil va entre 0 y 100, sin incluirlos"))
         return Kind.TIME, stage or GET, round(float(rank) / 100, 9)
     known = [*SHARES, *COUNTS, "p99", *(f"{stage}_p99" for stage in STAGES)]
-    raise _wrong(text, f"métrica desconocida; las hay {', '.join(known)} (y cualquier otro percentil)")
+    raise _wrong(text, _("métrica desconocida; las hay {known} (y cualquier otro percentil)", known=", ".join(known)))
 
 
 def _value(text: str, kind: Kind, value: float, unit: str | None) -> float:
     if kind is Kind.TIME:
         if unit not in UNITS:
-            raise _wrong(text, f"falta la unidad del tiempo: {', '.join(UNITS)}")
+            raise _wrong(text, _("falta la unidad del tiempo: {units}", units=", ".join(UNITS)))
         if not value:
-            raise _wrong(text, "el tiempo debe ser mayor que cero")
+            raise _wrong(text, _("el tiempo debe ser mayor que cero"))
         return value * UNITS[unit]
     if kind is Kind.COUNT:
         if unit is not None or value != int(value):
-            raise _wrong(text, "el valor debe ser un número entero, sin unidad")
+            raise _wrong(text, _("el valor debe ser un número entero, sin unidad"))
         return value
     if unit not in ("%", None) or (unit is None and value > 1):
-        raise _wrong(text, "el valor debe ser un porcentaje como 99% o una proporción como 0.99")
+        raise _wrong(text, _("el valor debe ser un porcentaje como 99% o una proporción como 0.99"))
     share = value / 100 if unit else value
     if share == 1:
-        raise _wrong(text, "ninguna cantidad de peticiones puede demostrar el 100 %; pida, por ejemplo, 99.9%")
+        why = _("ninguna cantidad de peticiones puede demostrar el {all}; pida, por ejemplo, 99.9%", all=percent(1))
+        raise _wrong(text, why)
     if not 0 < share < 1:
-        raise _wrong(text, "el porcentaje debe ser mayor que 0 y menor que 100")
+        raise _wrong(text, _("el porcentaje debe ser mayor que 0 y menor que 100"))
     return round(share, 12)  # 99.9 / 100 is not 0.999 in binary
 
 
 def _wrong(text: str, why: str) -> ConfigurationError:
-    return ConfigurationError(f"requisito «{text}»: {why}")
+    return ConfigurationError(_("requisito «{requirement}»: {why}", requirement=text, why=why))

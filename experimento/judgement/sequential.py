@@ -6,6 +6,8 @@ from math import log
 from typing import Any, NamedTuple
 
 from comun.errors import ConfigurationError
+from comun.figures import percent
+from comun.language import _
 from experimento.judgement.intervals import ALPHA, LEAST_WORTH, runs_p_value
 from experimento.judgement.verdict import Verdict
 
@@ -45,7 +47,10 @@ class SequentialTest:
     def __init__(self, target: float, alpha: float = ALPHA) -> None:
         """Start with nothing seen. Raises ConfigurationError unless 0 < target < 1."""
         if not 0 < target < 1:
-            raise ConfigurationError("decidir sobre la marcha necesita un objetivo mayor que 0 % y menor que 100 %")
+            ends = {"low": percent(0), "high": percent(1)}
+            raise ConfigurationError(
+                _("decidir sobre la marcha necesita un objetivo mayor que {low} y menor que {high}", **ends)
+            )
         allowed = 1 - target
         self._met = _Ratio(allowed / _BETTER, allowed)
         self._not_met = _Ratio(min(allowed * _WORSE, (1 + allowed) / 2), allowed)

@@ -17,6 +17,7 @@ from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import Measures, measure, share_of_time
 from experimento.judgement.refusals import stretches
 from experimento.judgement.requirements import Requirement
+from experimento.judgement.retold import retold
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
 from experimento.judgement.wording import WARNING
 from experimento.runs.events import Event
@@ -91,7 +92,7 @@ def _run(run: Run, measures: Measures) -> dict[str, Any]:
         "sequential": bool(plan.get("sequential")),
         "interrupted": bool(plan.get("interrupted")),
         "made_with": _clean(plan.get("made_with") or {}),
-        "warnings": [clean(warning, WARNING) for warning in plan.get("warnings") or ()],
+        "warnings": [clean(retold(warning), WARNING) for warning in plan.get("warnings") or ()],
     }
 
 
@@ -107,7 +108,7 @@ def _shown(value: Any) -> Any:
 
 
 def _shown_event(event: Event) -> dict[str, Any]:
-    return {**event._asdict(), "name": clean(event.name), "detail": clean(event.detail)}
+    return {**event._asdict(), "name": clean(event.name), "detail": clean(retold(event.detail))}
 
 
 def _share(found: Estimate) -> dict[str, Any]:

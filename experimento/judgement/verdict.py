@@ -8,6 +8,7 @@ from math import ceil
 
 import numpy as np
 
+from comun.language import _
 from experimento.judgement.intervals import (
     ALPHA,
     LEAST_WORTH,
@@ -37,9 +38,9 @@ class Verdict(StrEnum):
 
 
 _TEXT = {
-    Verdict.MET: "cumple",
-    Verdict.NOT_MET: "no cumple",
-    Verdict.INCONCLUSIVE: "no concluyente",
+    Verdict.MET: _("cumple"),
+    Verdict.NOT_MET: _("no cumple"),
+    Verdict.INCONCLUSIVE: _("no concluyente"),
 }
 
 

@@ -195,7 +195,7 @@ def test_the_table_says_what_changed_and_by_how_much() -> None:
     assert text.startswith("A: antes\nB: después\n")
     assert text.splitlines()[-1].startswith("Difiere más de lo que explica el muestreo: GET /status (p50, p90, p95")
     assert "≠  De extremo a extremo, p50" in text
-    assert "[-∞, +∞]" in text
+    assert "[-∞; +∞]" in text
 
 
 def test_the_comment_for_a_pull_request_folds_what_did_not_change() -> None:

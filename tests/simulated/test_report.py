@@ -288,8 +288,8 @@ def test_the_page_draws_each_of_them_on_its_time_axis() -> None:
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ("supervisor", "ninguno: ningún proceso terminó"),
-        ("monitor", "ninguno que el monitor anotara"),
+        ("supervisor", "nada: ningún proceso terminó"),
+        ("monitor", "nada que el monitor anotara"),
         (None, "de los procesos de la suite no se sabe nada"),
     ],
 )
@@ -333,7 +333,7 @@ def test_a_report_says_what_the_run_was_made_with() -> None:
         "timeout": 10.0,
     }
     found = summary(make_run(100, made_with=made_with, **load))
-    assert "Carga: modelo cerrado, 100 hilos, 10 peticiones cada uno, pausa de 0,5 s, sin ráfagas" in render(
+    assert "Carga: modelo cerrado, 100 hilos, 10 peticiones cada uno, pausa de 0,5\u202fs, sin ráfagas" in render(
         found, "text"
     )
     for form in ("text", "html", "markdown"):
@@ -346,5 +346,5 @@ def test_a_report_of_an_earlier_version_says_that_it_is_not_known_what_it_was_ma
     assert "Máquina, código y ajustes: no se sabe" in render(summary(make_run(100)), "text")
     other = {"of": "load", "machine": {"system": "Linux"}, "versions": {"python": "3.11.7"}}
     told = render(summary(make_run(100, made_with=other)), "text")
-    assert "python 3.11.7 (son los de quien puso la carga" in told
+    assert "python 3.11.7 (son las de quien puso la carga" in told
     assert "Ajustes cambiados: no se saben" in told

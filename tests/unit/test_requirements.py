@@ -31,17 +31,17 @@ def test_a_requirement_is_read_as_it_is_written(text: str, read: tuple[Kind, str
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "se espera METRICA OPERADOR VALOR"),
-        ("service", "se espera METRICA OPERADOR VALOR"),
-        ("service>=99%;lost==0", "se espera METRICA OPERADOR VALOR"),  # one at a time
+        ("", "se espera MÉTRICA OPERADOR VALOR"),
+        ("service", "se espera MÉTRICA OPERADOR VALOR"),
+        ("service>=99%;lost==0", "se espera MÉTRICA OPERADOR VALOR"),  # one at a time
         ("uptime>=99%", "métrica desconocida; las hay service, reported, lost"),
         ("lost_p99<1s", "métrica desconocida"),
         ("service==99%", "aquí el operador es >= o >"),  # a share is never exactly anything
         ("p99>500ms", "aquí el operador es < o <="),
-        ("lost>=1", "aquí el operador es == o <= o <"),
+        ("lost>=1", "aquí el operador es ==, <= o <"),
         ("service>=101%", "mayor que 0 y menor que 100"),
-        ("service>=100%", "ninguna cantidad de peticiones puede demostrar el 100 %"),
-        ("reported>1", "ninguna cantidad de peticiones puede demostrar el 100 %"),
+        ("service>=100%", "ninguna cantidad de peticiones puede demostrar el 100\u202f%"),
+        ("reported>1", "ninguna cantidad de peticiones puede demostrar el 100\u202f%"),
         ("service>=0%", "mayor que 0 y menor que 100"),
         ("service>=99", "un porcentaje como 99% o una proporción como 0.99"),
         ("service>=99ms", "un porcentaje como 99% o una proporción como 0.99"),

@@ -138,7 +138,7 @@ def test_the_sequential_test_does_not_decide_on_an_outage() -> None:
 
 @pytest.mark.parametrize("target", [0.0, 1.0])
 def test_a_target_that_no_sample_can_decide_is_refused(target: float) -> None:
-    with pytest.raises(ConfigurationError, match="mayor que 0 % y menor que 100 %"):
+    with pytest.raises(ConfigurationError, match="mayor que 0\u202f% y menor que 100\u202f%"):
         SequentialTest(target)
 
 

@@ -5,8 +5,15 @@
   const { timeline, target, marks } = JSON.parse(document.getElementById("data").textContent);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const faint = (ink, share) => ink + Math.round(share * 255).toString(16).padStart(2, "0"); // every colour is #rrggbb
-  const decimal = (number) => String(number).replace(".", ",");
-  const percent = (share, digits) => `${decimal((100 * share).toFixed(digits))}\u202f%`;
+  const language = document.documentElement.lang;
+  // As comun.figures writes them: in Spanish a narrow space stands between thousands and before the percent sign.
+  const number = (value, options) => new Intl.NumberFormat(language, { useGrouping: "always", ...options })
+    .formatToParts(value)
+    .map(({ type, value: part }) => (language === "es" && (type === "group" || type === "literal") ? "\u202f" : part))
+    .join("");
+  const rounded = (value) => number(value, { maximumFractionDigits: 1 });
+  const percent = (share, digits) =>
+    number(share, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits });
   const starts = timeline.total.map((_, index) => index * timeline.step);
   const ends = starts.map((start) => start + timeline.step);
   const span = { time: false, range: [0, ends.at(-1) ?? 1] };
@@ -23,7 +30,7 @@
     grid: { show: false },
     size: 30,
     space: 60,
-    values: (_, ticks) => ticks.map((tick) => (tick >= 120 ? `${decimal(+(tick / 60).toFixed(1))}\u202fmin` : `${decimal(+tick.toFixed(1))}\u202fs`)),
+    values: (_, ticks) => ticks.map((tick) => (tick >= 120 ? `${rounded(tick / 60)}\u202fmin` : `${rounded(tick)}\u202fs`)),
     ...extra,
   });
 
@@ -108,7 +115,12 @@
       legend: { show: false },
       cursor: { show: false },
       scales: { x: span, y: { range: [0, Math.max(...timeline.total, 1)] } },
-      axes: [elapsed(), axis({ size: 62, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5] })],
+      axes: [elapsed(), axis({
+        size: 62,
+        space: 28,
+        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5],
+        values: (_, ticks) => ticks.map(rounded),
+      })],
       series: [
         {},
         { paths: bars, fill: colour("calm"), width: 0, points: { show: false } },
@@ -118,7 +130,10 @@
     }, [starts, timeline.total, failed], root);
   }
 
-  const time = (us) => (us < 1e3 ? `${decimal(us)}\u202fµs` : us < 1e6 ? `${decimal(+(us / 1e3).toPrecision(3))}\u202fms` : `${decimal(+(us / 1e6).toPrecision(3))}\u202fs`);
+  const time = (us) => {
+    const [value, unit] = us < 1e3 ? [us, "µs"] : us < 1e6 ? [us / 1e3, "ms"] : [us / 1e6, "s"];
+    return `${number(value, { maximumSignificantDigits: 3 })}\u202f${unit}`;
+  };
 
   // On a logarithmic axis, since an outage takes a thousand times as long as an answer. A point stands at the middle
   // of its step.
@@ -155,14 +170,15 @@
   }
 
   function showOwnTimes() {
-    const day = new Intl.DateTimeFormat("es", { dateStyle: "long", timeStyle: "short" });
-    const fine = new Intl.DateTimeFormat("es", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+    const day = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", hourCycle: "h23" });
+    const fine = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+    const point = number(0.5)[1];
     for (const element of document.querySelectorAll("time[data-us]")) {
       const us = Number(element.dataset.us);
       const date = new Date(us / 1000);
       element.dateTime = date.toISOString();
       element.textContent = "fine" in element.dataset
-        ? `${fine.format(date)},${String(us % 1e6).padStart(6, "0")}`
+        ? `${fine.format(date)}${point}${String(us % 1e6).padStart(6, "0")}`
         : "clock" in element.dataset ? fine.format(date) : day.format(date);
     }
   }
