@@ -86,6 +86,23 @@ def N_(text: str) -> str:
     return text
 
 
+def entries(language: str) -> "dict[str, str | list[str]]":
+    """Return the texts of the pages' scripts in a language, those for one thing or many as a list of both."""
+    path = LOCALE / language / "LC_MESSAGES" / f"{PAGES}.mo"
+    if not path.exists():  # it is the language that they are written in
+        return {}
+    from babel.messages import mofile  # noqa: PLC0415 only a page needs it
+
+    with path.open("rb") as source:
+        messages = [message for message in mofile.read_mo(source) if message.id and message.string]
+    return {
+        message.id if isinstance(message.id, str) else message.id[0]: (
+            message.string if isinstance(message.string, str) else list(message.string or ())
+        )
+        for message in messages
+    }
+
+
 @cache
 def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation(OURS, LOCALE, [language], fallback=language == LANGUAGES[0])
