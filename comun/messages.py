@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from comun.errors import MalformedMessage
 from comun.ids import parse_id, requested_at
+from comun.language import N_
 
 MAX_BATCH = 5_000  # checks in one message; the publisher sends at most 1,000
 DEADLINE = 30.0  # seconds within which a check has to end, unless the setting says otherwise
@@ -27,10 +28,10 @@ class Status(IntEnum):
 
 
 _STATUS_TEXT = {
-    Status.UNAVAILABLE: "No disponible :(",
-    Status.AVAILABLE: "Disponible :)",
-    Status.UNANSWERED: "Sin respuesta",
-    Status.IN_FLIGHT: "En curso",
+    Status.UNAVAILABLE: N_("No disponible :("),
+    Status.AVAILABLE: N_("Disponible :)"),
+    Status.UNANSWERED: N_("Sin respuesta"),
+    Status.IN_FLIGHT: N_("En curso"),
 }
 
 
@@ -76,11 +77,11 @@ _LINES = {
 class Role(Enum):
     """The processes; a worker's queue has the name of its role."""
 
-    API = ("api", "monitor", "La API del monitor")
-    PLATFORM = ("platform", "plataforma_de_mensajes", "La plataforma de mensajes")
-    CALLCENTER = ("callcenter", "receptor_de_callcenter", "El receptor de call center")
-    MONITOR = ("monitor", "monitor", "El trabajador del monitor")
-    LOGS = ("logs", "log_manager", "El log manager")
+    API = ("api", "monitor", N_("La API del monitor"))
+    PLATFORM = ("platform", "plataforma_de_mensajes", N_("La plataforma de mensajes"))
+    CALLCENTER = ("callcenter", "receptor_de_callcenter", N_("El receptor de call center"))
+    MONITOR = ("monitor", "monitor", N_("El trabajador del monitor"))
+    LOGS = ("logs", "log_manager", N_("El log manager"))
 
     def __init__(self, id_: str, folder: str, title: str) -> None:
         self.id = id_

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from comun.language import speaking
 from monitor.security import Environ, Guard
-from monitor.web import accepted, problem
+from monitor.web import accepted, language_of, problem
 
 Start = Callable[..., Any]
 Wsgi = Callable[[Environ, Start], Iterable[bytes]]
 CACHED = ("/static/", "/badge/")  # what a cache may keep, while it is not an error
 REPORTS = "/runs/"  # what may have a narrower policy of its own
+ALIKE = ("/static/", "/metrics", REPORTS)  # what is the same for every reader, while it is not an error
 HEADERS = [
     (
         "Content-Security-Policy",
@@ -38,13 +40,27 @@ def door(
 ) -> Wsgi:
     """Return the application that a server calls.
 
-    1. Every answer gets the headers. 2. Who may not ask is refused. 3. The first request starts this process's
-    heartbeat, not before a server has forked. 4. A plain check is accepted here, as Flask's route would do it, byte for
-    byte (`tests/unit/test_door.py`): through Flask the whole way takes twice the CPU, measured 4,400 checks/s against
-    8,200 (decision 0007). 5. Everything else is Flask's.
+    1. All but checks are answered in the reader's language. 2. Every answer gets the headers. 3. Who may not ask is
+    refused. 4. The first request starts this process's heartbeat, not before a server has forked. 5. A plain check is
+    accepted here, as Flask's route would do it, byte for byte (`tests/unit/test_door.py`): through Flask the whole way
+    takes twice the CPU, measured 4,400 checks/s against 8,200 (decision 0007). 6. Everything else is Flask's.
     """
 
     def answer(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        plain = is_plain(environ)
+        language = None if plain else language_of(environ)
+        if language is None:
+            return respond(environ, start_response, plain)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if not (status[0] in "23" and environ["PATH_INFO"].startswith(ALIKE)):
+                headers = [("Content-Language", language), ("Vary", "Accept-Language"), *headers]
+            return start_response(status, headers, exc_info)
+
+        with speaking(language):  # nothing is worded any more while it is sent
+            return respond(environ, start, plain)
+
+    def respond(environ: Environ, start_response: Start, plain: bool) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             kept = status[0] in "23" and environ["PATH_INFO"].startswith(CACHED)
             added = HEADERS if kept else NO_STORE
@@ -56,7 +72,7 @@ def door(
         if refused := refusal(environ):
             return problem(refused)(environ, start)
         beat(environ)
-        if not is_plain(environ):
+        if not plain:
             return flask(environ, start)
         try:
             body, headers = accepted(accept())

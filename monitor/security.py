@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from werkzeug.datastructures import Authorization, WWWAuthenticate
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
+from comun.language import _
+
 Environ = dict[str, Any]
 Guard = Callable[[Environ], HTTPException | None]
 OPEN = "/health/"  # probes have no token
@@ -32,14 +34,14 @@ def guard(*, token: str, allow_public: bool, hosts: Iterable[str] = ()) -> Guard
         if environ["PATH_INFO"].startswith(OPEN):
             return None
         if not is_ours(environ.get("HTTP_HOST", "")):
-            return Forbidden("El monitor no atiende con ese nombre; los suyos se añaden en MONITOR_HOSTS.")
+            return Forbidden(_("El monitor no atiende con ese nombre; los suyos se añaden en MONITOR_HOSTS."))
         if environ["PATH_INFO"].lstrip("/") == "status" and is_unasked(environ):
-            return Forbidden("Una página de otro sitio o una precarga del navegador no hace consultas.")
+            return Forbidden(_("Una página de otro sitio o una precarga del navegador no hace consultas."))
         if token:
             if not knows(token, environ.get("HTTP_AUTHORIZATION")):
-                return Unauthorized("Hace falta el token del monitor.", www_authenticate=list(challenges()))
+                return Unauthorized(_("Hace falta el token del monitor."), www_authenticate=list(challenges()))
         elif not allow_public and not is_local(environ.get("REMOTE_ADDR")):
-            return Forbidden("Sin MONITOR_TOKEN el monitor solo atiende a esta máquina.")
+            return Forbidden(_("Sin MONITOR_TOKEN el monitor solo atiende a esta máquina."))
         return None
 
     return refusal
@@ -91,9 +93,9 @@ def why_not_act(environ: Environ, *, has_token: bool) -> HTTPException | None:
     origin, host = environ.get("HTTP_ORIGIN"), environ.get("HTTP_HOST", "")
     is_foreign = origin is not None and urlsplit(origin).hostname != urlsplit(f"//{host}").hostname
     if is_foreign or environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin":
-        return Forbidden("Solo la página del propio monitor inicia o detiene ejecuciones.")
+        return Forbidden(_("Solo la página del propio monitor inicia o detiene ejecuciones."))
     if not has_token and not is_local(environ.get("REMOTE_ADDR")):
-        return Forbidden("Sin MONITOR_TOKEN solo se inician ejecuciones desde esta misma máquina.")
+        return Forbidden(_("Sin MONITOR_TOKEN solo se inician ejecuciones desde esta misma máquina."))
     return None
 
 

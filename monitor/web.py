@@ -11,9 +11,11 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.wrappers import Request
 
 from comun.errors import AcceptanceUncertain, MalformedMessage, StoreUnavailable, SuiteError
 from comun.ids import parse_id
+from comun.language import LANGUAGES, N_, _
 from comun.messages import Check, Hop, Status
 from comun.outbox import Outbox
 from monitor.intake import Intake
@@ -23,9 +25,11 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 30.0  # seconds
 WAITERS = 16  # requests of one process that may wait for a result; each holds one of its 64 threads
 ACCEPTED = Hop.REQUESTED.message()
+CHECKS = "/status"  # whose answers are Spanish, whoever asks
+PAGES = ("/", "/docs")  # whose address may say the language
 _DETAILS = {
-    404: "No existe esa dirección.",
-    405: "Esa dirección no admite ese método.",
+    404: N_("No existe esa dirección."),
+    405: N_("Esa dirección no admite ese método."),
 }  # instead of Werkzeug's English
 
 
@@ -72,7 +76,7 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results, given_up: Ca
     @app.get("/health/live")
     def live() -> Response:
         only()
-        return jsonify(ok=["proceso"], failing={})
+        return jsonify(ok=[_("proceso")], failing={})
 
     @app.get("/health/ready")
     def ready() -> Response:
@@ -81,10 +85,12 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results, given_up: Ca
             outbox.size()  # a real round trip to the store that every check needs
             missing = given_up()
         except StoreUnavailable as exc:
-            response = jsonify(ok=["proceso"], failing={"broker": str(exc)})
+            response = jsonify(ok=[_("proceso")], failing={"broker": str(exc)})
             response.status_code = 503
             return response
-        response = jsonify(ok=["proceso", "broker"], failing=dict.fromkeys(missing, "abandonado por el supervisor"))
+        response = jsonify(
+            ok=[_("proceso"), "broker"], failing=dict.fromkeys(missing, _("abandonado por el supervisor"))
+        )
         response.status_code = 503 if missing else 200
         return response
 
@@ -92,12 +98,22 @@ def create_app(*, intake: Intake, outbox: Outbox, results: Results, given_up: Ca
     return app
 
 
+def language_of(environ: dict[str, Any]) -> str | None:
+    """Return the language of an answer, as the address of a page or else the browser asks; None if nobody has a say."""
+    path = environ["PATH_INFO"]
+    if path == CHECKS or path.startswith(f"{CHECKS}/"):
+        return None
+    asked = Request(environ)
+    chosen = asked.args.get("lang") if path in PAGES else None
+    return chosen if chosen in LANGUAGES else asked.accept_languages.best_match(LANGUAGES, LANGUAGES[0])
+
+
 def only(*known: str) -> None:
     """Refuse any parameter of a request but these, and any that comes twice. Raises BadRequest."""
     if unknown := set(request.args) - set(known):
-        raise BadRequest(f"Parámetro desconocido: {', '.join(sorted(unknown))}.")
+        raise BadRequest(_("Parámetro desconocido: {names}.", names=", ".join(sorted(unknown))))
     if repeated := [name for name in request.args if len(request.args.getlist(name)) > 1]:
-        raise BadRequest(f"Parámetro repetido: {', '.join(repeated)}.")
+        raise BadRequest(_("Parámetro repetido: {names}.", names=", ".join(repeated)))
 
 
 def wait_for(results: Results, check_id: str, seconds: float) -> Check | None:
@@ -115,12 +131,12 @@ def problem(error: Exception) -> Response:
     retry_after = None
     if isinstance(error, HTTPException):
         code, title = error.code or 500, error.name
-        detail = error.description if error.description != type(error).description else _DETAILS.get(code, title)
+        detail = error.description if error.description != type(error).description else _(_DETAILS.get(code, title))
     elif isinstance(error, SuiteError) and error.retry_after is not None:
         code, title, detail, retry_after = 503, "Service Unavailable", str(error), error.retry_after
     else:
         log.error("unexpected error", exc_info=error)
-        code, title, detail = 500, "Internal Server Error", "Error inesperado; consta en el registro del servidor."
+        code, title, detail = 500, "Internal Server Error", _("Error inesperado; consta en el registro del servidor.")
     body = {"type": "about:blank", "title": title, "status": code, "detail": detail}
     if isinstance(error, AcceptanceUncertain):
         body["id"] = error.check_id  # ask for it later: the check is there once or not at all

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -12,11 +12,11 @@ from comun import entries, store
 from comun.ids import parse_id, requested_at
 from comun.messages import DEADLINE, Check, Status
 from comun.outbox import Outbox
-from monitor.showing import badges, history, query
+from monitor.showing import badges, history, pages, query
 from monitor.showing.availability import Share, measure, window
-from monitor.showing.openapi import allowed, describe_api, operations
+from monitor.showing.openapi import document
 from monitor.showing.panel import Panel
-from monitor.showing.panel_state import STATIONS, describe
+from monitor.showing.panel_state import describe
 from monitor.watching.counter_store import RECENT, CounterStore
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import chunks_of
@@ -39,12 +39,12 @@ class Sources(NamedTuple):
 def make_api(sources: Sources) -> Blueprint:
     """Assemble the routes; nothing connects yet."""
     api = Blueprint("api", __name__)
-    document = describe_api()
 
     @api.get("/")
     def show_panel() -> str:
-        only()
-        return render_template("panel.html", stations=STATIONS)
+        only("lang")
+        query.language()
+        return pages.panel()
 
     @api.get("/api/state")
     def show_state() -> Response:
@@ -90,12 +90,13 @@ def make_api(sources: Sources) -> Blueprint:
     @api.get("/openapi.json")
     def show_openapi() -> Response:
         only()
-        return jsonify(document)
+        return jsonify(document())
 
     @api.get("/docs")
     def show_docs() -> str:
-        only()
-        return render_template("docs.html", document=document, operations=operations(document), allowed=allowed)
+        only("lang")
+        query.language()
+        return pages.docs()
 
     @api.get("/metrics")
     def show_metrics() -> Response:

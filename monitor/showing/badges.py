@@ -4,6 +4,7 @@ from html import escape
 from typing import Any
 
 from comun.figures import THIN, percent
+from comun.language import _
 from monitor.showing.availability import Share, verdict
 
 CHARACTER = 6.2  # pixels of a character of 11 px Verdana, on average; textLength makes it exact
@@ -25,9 +26,9 @@ SVG = """\
 
 def words(window: str, share: Share, target: float) -> tuple[str, str, str]:
     """Return the badge's label, its message and the verdict that gives it its colour."""
-    label = f"disponibilidad {window}"
+    label = _("disponibilidad {window}", window=window)
     if share.ratio is None:
-        return label, "sin datos", "none"
+        return label, _("sin datos"), "none"
     return label, percent(share.ratio).replace(THIN, " "), verdict(share, target)  # Verdana has no narrow space
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from comun.messages import DEADLINE
 from monitor.showing.availability import Window, measure, window
-from monitor.watching.alerts import Event
+from monitor.watching.events import Event, said
 from monitor.watching.latency_sketch import percentile
 from monitor.watching.time_buckets import Chunk, Count, Span, chunks_of, finest, merged, series
 
@@ -88,7 +88,7 @@ def compose(
             for event in happened
             if event["kind"] == "flip"
         ],
-        "events": [{"at": event["at"], "kind": event["kind"], "text": event["text"]} for event in happened],
+        "events": [{"at": event["at"], "kind": event["kind"], "text": said(event)} for event in happened],
     }
 
 

@@ -14,8 +14,8 @@ from comun.errors import StoreUnavailable
 from comun.heartbeat import running
 from comun.messages import LEGS, Status
 from monitor.showing.snapshot import Snapshot, refused
+from monitor.watching.events import ROLES
 from monitor.watching.histogram_bins import BINS, BOUNDS
-from monitor.watching.worker_restarts import ROLES
 
 LIMITS = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
 

@@ -1,13 +1,18 @@
-"""Panel: the state as bytes with its ETag, read from the store at most every 0.4 s however many tabs are open."""
+"""Panel: the state as bytes with its ETag, read from the store at most every 0.4 s however many tabs are open.
+
+Those of one reading are made once for each language that somebody reads.
+"""
 
 import hashlib
 import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from comun.errors import StoreUnavailable
+from comun.language import current
 from comun.messages import DEADLINE
 from monitor.showing.panel_state import Plan, compose, plan
 from monitor.showing.snapshot import Snapshot, nothing
@@ -17,6 +22,7 @@ FRESH = 0.4  # seconds a state is served again
 AWAY = 2.0  # seconds before a broker that did not answer is asked again
 
 Read = Callable[[Sequence[Chunk], float], Snapshot]
+Compose = Callable[[], dict[str, Any]]
 
 
 class Panel:
@@ -28,28 +34,35 @@ class Panel:
         self._deadline = deadline
         self._lock = threading.Lock()
         self._known: tuple[Snapshot, Plan] | None = None
-        self._served: tuple[bytes, str] = (b"", "")
+        self._served: dict[str, tuple[bytes, str]] = {}  # by language
+        self._compose: Compose = dict
         self._until = 0.0
 
     def state(self) -> tuple[bytes, str]:
         """Return the JSON and its entity tag, which the time of the poll does not change."""
         with self._lock:
             if time.monotonic() >= self._until:
-                self._served, fresh_for = self._make(time.time())
+                self._compose, fresh_for = self._look(time.time())
                 self._until = time.monotonic() + fresh_for
-            return self._served
+                self._served.clear()
+            language = current()
+            if language not in self._served:
+                state = self._compose()
+                text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+                self._served[language] = text.encode(), tag(state)
+            return self._served[language]
 
-    def _make(self, now: float) -> tuple[tuple[bytes, str], float]:
+    def _look(self, now: float) -> tuple[Compose, float]:
         wanted = plan(now, self._deadline)
         try:
             self._known, fresh_for = (self._read(wanted.chunks, now), wanted), FRESH
         except StoreUnavailable:
             fresh_for = AWAY
         facts, shown = self._known or (nothing(wanted.chunks), wanted)
-        state = compose(
-            facts, shown, now=now, target=self._target, broker_ok=fresh_for == FRESH, deadline=self._deadline
-        )
-        return (json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode(), tag(state)), fresh_for
+        broker_ok = fresh_for == FRESH
+        return partial(
+            compose, facts, shown, now=now, target=self._target, broker_ok=broker_ok, deadline=self._deadline
+        ), fresh_for
 
 
 def tag(state: dict[str, Any]) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from comun.heartbeat import is_running, running
+from comun.language import N_, _
 from comun.ledger_format import event_lines
 from comun.messages import DEADLINE, LEGS, WAY, Check, Hop, Role, Route, Status
 from monitor.showing.availability import WINDOWS, Window, deciding, measure, verdict, window
 from monitor.showing.snapshot import SHOWN, Snapshot, refused
-from monitor.watching.alerts import Event
+from monitor.watching.events import Event, said
 from monitor.watching.latency_sketch import BUCKETS, percentile
 from monitor.watching.time_buckets import SECOND, Chunk, Count, Span, chunks_of, series
 
@@ -31,8 +32,15 @@ class Station(NamedTuple):
 
     @property
     def words(self) -> tuple[str, str, str]:
-        """Its name, which part of it this is, and what it does."""
-        return _WORDS[self.id]
+        """Its name, which part of it this is, and what it does, in the reader's language."""
+        name, part, does = _WORDS[self.id]
+        return _(name), part and _(part), _(does)
+
+    @property
+    def title(self) -> str:
+        """Its name, with the part of it that this is."""
+        name, part, _does = self.words
+        return f"{name} ({part})" if part else name
 
 
 def _stations() -> Iterator[Station]:
@@ -44,12 +52,12 @@ def _stations() -> Iterator[Station]:
 
 STATIONS = tuple(_stations())  # in the order of the way
 _WORDS = {
-    "api": ("Monitor", "API", "Acepta la consulta"),
-    "platform_request": ("Plataforma de mensajes", "ida", "Reenvía la solicitud"),
-    "callcenter": ("Receptor de call center", "", "Responde su estado"),
-    "platform_callback": ("Plataforma de mensajes", "vuelta", "Devuelve la respuesta"),
-    "monitor": ("Monitor", "trabajador", "Recibe la respuesta"),
-    "logs": ("Archivos", "log manager", "Anota cada salto y cada respuesta"),
+    "api": (N_("Monitor"), N_("API"), N_("Acepta la consulta")),
+    "platform_request": (N_("Plataforma de mensajes"), N_("ida"), N_("Reenvía la solicitud")),
+    "callcenter": (N_("Receptor de call center"), "", N_("Responde con su estado")),
+    "platform_callback": (N_("Plataforma de mensajes"), N_("vuelta"), N_("Devuelve la respuesta")),
+    "monitor": (N_("Monitor"), N_("trabajador"), N_("Recibe la respuesta")),
+    "logs": (N_("Archivos"), N_("log manager"), N_("Anota cada salto y cada respuesta")),
 }
 
 
@@ -167,19 +175,18 @@ def _waiting_since(facts: Snapshot, span: Span, until: float) -> int | None:
 
 
 def _shown(event: Event) -> dict[str, Any]:
-    return {"at": event["at"], "kind": event["kind"], "text": event["text"]}
+    return {"at": event["at"], "kind": event["kind"], "text": said(event)}
 
 
 def _station(facts: Snapshot, now: float, station: Station) -> dict[str, Any]:
     id_, role, hop, queue = station
-    name, part, _ = station.words
     workers = sum(beat["role"] == role.id for beat in running(facts.workers, now))
     depth = facts.depths[queue] if queue else None
     place = LEGS.index(hop) * BUCKETS if hop in LEGS else len(facts.legs)
     sketch = facts.legs[place : place + BUCKETS]
     return {
         "id": id_,
-        "title": f"{name} ({part})" if part else name,
+        "title": station.title,
         "hop": hop,
         "state": "up" if workers or role is Role.API else "down",  # the API is there: it is answering
         "workers": workers,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from comun import files
 from comun.errors import SuiteError
+from comun.language import N_, _, current
 from comun.settings import ROOT, Settings, bare_environment
 from comun.text import clean
 from monitor.showing.runs import FOLDER, SUMMARY
@@ -24,8 +25,8 @@ from monitor.showing.runs import FOLDER, SUMMARY
 THREADS, REQUESTS = 300, 100  # at most: with pauses of a second two minutes, or twenty if nobody ever answers
 PLAN = "run.json"  # is in the run's folder once its last request has ended
 COMPARING = 60.0  # seconds a comparison may take
-_BUSY = "Ya hay una ejecución en marcha; se hace una a la vez."
-_NO_LOCKS = "En Windows las ejecuciones se inician desde la terminal: python -m experimento load."
+BUSY = N_("Ya hay una ejecución en marcha; se hace una a la vez.")
+_NO_LOCKS = N_("En Windows las ejecuciones se inician desde la terminal: python -m experimento load.")
 
 
 class RunRefused(SuiteError):
@@ -57,13 +58,13 @@ class RunProcess:
             self._folder.mkdir(files.OWN_DIRECTORY, parents=True, exist_ok=True)
             lock = self._take_lock()
         except OSError as exc:
-            raise RunRefused(f"No se puede iniciar: {files.in_words(exc)}.") from exc
+            raise RunRefused(_("No se puede iniciar: {why}.", why=files.in_words(exc))) from exc
         if lock is None:
-            raise RunRefused(_BUSY)
+            raise RunRefused(_(BUSY))
         try:
             return self._launch(order, lock)
         except OSError as exc:
-            raise RunRefused(f"No se puede iniciar: {files.in_words(exc)}.") from exc
+            raise RunRefused(_("No se puede iniciar: {why}.", why=files.in_words(exc))) from exc
         finally:
             os.close(lock)  # the run has it now
 
@@ -92,7 +93,7 @@ class RunProcess:
         """
         current = self.current()
         if current is None or current["id"] != run_id or current["stage"] == "ended":
-            raise RunRefused("Esa ejecución ya no está en marcha.")
+            raise RunRefused(_("Esa ejecución ya no está en marcha."))
         path = self._folder / "started.json"
         known = json.loads(files.read_bytes(path))
         if known["stopped"] != current["stage"]:
@@ -105,13 +106,13 @@ class RunProcess:
     def compare(self, one: Path, other: Path, *, anyway: bool) -> tuple[int, str]:
         """Return the exit code of `compare` and what it says. Raises RunRefused while another one is made."""
         if not self._comparing.acquire(blocking=False):
-            raise RunRefused("Ya se está haciendo una comparación; espere a que termine.")
+            raise RunRefused(_("Ya se está haciendo una comparación; espere a que termine."))
         flags = ["--anyway"] if anyway else []
         try:
             done = subprocess.run(
                 _experiment("compare", *flags, str(one), str(other)),
                 cwd=ROOT,
-                env=bare_environment(),
+                env={**bare_environment(), **_language()},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -119,7 +120,7 @@ class RunProcess:
                 timeout=COMPARING,
             )
         except (OSError, subprocess.TimeoutExpired) as exc:
-            raise RunRefused("La comparación no terminó a tiempo.") from exc
+            raise RunRefused(_("La comparación no terminó a tiempo.")) from exc
         finally:
             self._comparing.release()
         return done.returncode, done.stdout.decode(errors="replace")
@@ -134,7 +135,7 @@ class RunProcess:
             process = subprocess.Popen(
                 _experiment("load", *words),
                 cwd=ROOT,
-                env=self._settings.environment(bare_environment()),
+                env={**self._settings.environment(bare_environment()), **_language()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -148,7 +149,7 @@ class RunProcess:
 
     def _take_lock(self) -> int | None:
         if sys.platform == "win32":
-            raise RunRefused(_NO_LOCKS)
+            raise RunRefused(_(_NO_LOCKS))
         return files.take_lock(self._folder / "lock")
 
     def _is_held(self) -> bool:
@@ -172,6 +173,11 @@ class RunProcess:
 
 def _experiment(*words: str) -> list[str]:
     return [sys.executable, "-m", "experimento", *words]
+
+
+def _language() -> dict[str, str]:
+    """Return what has a command speak as who asked for it."""
+    return {"LANGUAGE": current()}
 
 
 def _stage(folder: Path | None) -> str:

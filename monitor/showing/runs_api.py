@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, Conflict, Forbidden, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
+from comun.figures import count
+from comun.language import N_, _
 from monitor.security import is_unasked, why_not_act
 from monitor.showing import query
 from monitor.showing.run_process import REQUESTS, THREADS, Order, RunProcess, RunRefused
@@ -13,7 +15,7 @@ from monitor.showing.runs import Runs
 from monitor.web import only
 
 NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)  # as `load --name` takes it
-NAME_RULE = (
+NAME_RULE = N_(
     "El nombre debe tener de 1 a 64 letras sin tilde ni eñe, cifras, puntos, guiones o guiones bajos, y no empezar por "
     "punto ni guion."
 )
@@ -54,7 +56,7 @@ def make_runs_api(sources: RunSources) -> Blueprint:
     def stop_run(run_id: str) -> tuple[Response, int]:
         only()
         if _asked():
-            raise BadRequest("El cuerpo debe ser un objeto vacío.")
+            raise BadRequest(_("El cuerpo debe ser un objeto vacío."))
         _refused_as_conflict(process.stop, run_id)
         return jsonify(id=run_id), 202
 
@@ -62,11 +64,11 @@ def make_runs_api(sources: RunSources) -> Blueprint:
     def compare_runs() -> Response:
         only("a", "b", "anyway")
         if is_unasked(request.environ):  # it costs two seconds of a core
-            raise Forbidden("Una página de otro sitio o una precarga del navegador no compara ejecuciones.")
+            raise Forbidden(_("Una página de otro sitio o una precarga del navegador no compara ejecuciones."))
         one, other = (runs.folder(request.args.get(side, "")) for side in ("a", "b"))
         anyway = query.whole("anyway", 0, 0, 1) == 1
         if one is None or other is None:
-            raise NotFound("No se conoce alguna de esas dos ejecuciones.")
+            raise NotFound(_("No se conoce alguna de esas dos ejecuciones."))
         code, text = _refused_as_conflict(process.compare, one, other, anyway=anyway)
         return jsonify(exit=code, text=text)
 
@@ -75,7 +77,7 @@ def make_runs_api(sources: RunSources) -> Blueprint:
         only()
         report = runs.report(name)
         if report is None:
-            raise NotFound("No se conoce esa ejecución, o no tiene informe.")
+            raise NotFound(_("No se conoce esa ejecución, o no tiene informe."))
         return Response(report, mimetype="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
 
     def _asked() -> dict[str, Any]:
@@ -83,12 +85,14 @@ def make_runs_api(sources: RunSources) -> Blueprint:
         if refused := why_not_act(request.environ, has_token=has_token):
             raise refused
         if request.mimetype != "application/json":  # no form of another site can send that
-            raise UnsupportedMediaType("Hace falta un cuerpo de tipo application/json.")
+            raise UnsupportedMediaType(_("Hace falta un cuerpo de tipo application/json."))
         if request.content_length is None or request.content_length > BODY:
-            raise RequestEntityTooLarge(f"El cuerpo puede tener {BODY} bytes como máximo, y debe decir cuántos.")
+            raise RequestEntityTooLarge(
+                _("El cuerpo puede tener {most} bytes como máximo, y debe decir cuántos.", most=count(BODY))
+            )
         body = request.get_json(silent=True)
         if not isinstance(body, dict):
-            raise BadRequest("El cuerpo debe ser un objeto de JSON.")
+            raise BadRequest(_("El cuerpo debe ser un objeto de JSON."))
         return body
 
     return api
@@ -96,17 +100,17 @@ def make_runs_api(sources: RunSources) -> Blueprint:
 
 def _order(body: dict[str, Any]) -> Order:
     if set(body) != set(Order._fields):
-        raise BadRequest("El cuerpo debe tener threads, requests y name, y nada más.")
+        raise BadRequest(_("El cuerpo debe tener threads, requests y name, y nada más."))
     threads, requests = _whole(body, "threads", THREADS), _whole(body, "requests", REQUESTS)
     if not isinstance(body["name"], str) or not NAME.fullmatch(body["name"]):
-        raise BadRequest(NAME_RULE)
+        raise BadRequest(_(NAME_RULE))
     return Order(threads, requests, body["name"])
 
 
 def _whole(body: dict[str, Any], name: str, highest: int) -> int:
     value = body[name]
     if type(value) not in (int, float) or value not in range(1, highest + 1):  # 5.0 is a whole number in JSON
-        raise BadRequest(f"{name} debe ser un número entero entre 1 y {highest}.")
+        raise BadRequest(_("{name} debe ser un número entero entre {low} y {high}.", name=name, low=1, high=highest))
     return int(value)
 
 

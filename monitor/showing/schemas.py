@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from comun.language import _
 from comun.messages import Hop, Status
 from monitor.showing.availability import DECIDING, WINDOWS
 from monitor.showing.history import COUNTED, PERCENTILES
@@ -16,13 +17,17 @@ UUID_PATTERN = f"^[0-9a-f]{{8}}-[0-9a-f]{{4}}-7{MICROSECONDS}-[89ab][0-9a-f]{{3}
 STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
-ID: Schema = {"type": "string", "pattern": UUID_PATTERN, "description": "un UUID versión 7"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
 def ref(name: str) -> Schema:
     """Refer to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def id_schema() -> Schema:
+    """Describe the id of a check."""
+    return {"type": "string", "pattern": UUID_PATTERN, "description": _("un UUID versión 7")}
 
 
 def nullable(schema: Schema) -> Schema:
@@ -55,37 +60,41 @@ def one_of(*values: str) -> Schema:
 
 def components() -> dict[str, Schema]:
     """Return every component by name."""
+    id_ = id_schema()
     age = nullable({"type": "number", "minimum": 0})
     ratio = {"type": "number", "minimum": 0, "maximum": 1}
     ended = one_of(*(status.name.lower() for status in Status if status is not Status.IN_FLIGHT))
     any_status = one_of(*(status.name.lower() for status in Status))
     measured = {"service": ref("Share"), "reported": ref("Share"), "unknown_seconds": COUNT}
-    event = closed("Lo que el monitor anotó.", at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
+    event = closed(_("Lo que el monitor anotó."), at=NUMBER, kind=one_of("restart", "fault", "flip"), text=STRING)
     counted = {counter.name.lower(): COUNT for counter in COUNTED}
     return {
         "Problem": closed(
-            "Un error, según RFC 9457.",
+            _("Un error, según RFC 9457."),
             ("id",),
             type=STRING,
             title=STRING,
             status={"type": "integer"},
             detail=STRING,
-            id=ID,
+            id=id_,
         ),
-        "Accepted": closed("La consulta está encolada.", status=STRING, id=ID),
+        "Accepted": closed(_("La consulta está encolada."), status=STRING, id=id_),
         "Check": closed(
-            "Una consulta; las horas de sus saltos solo cuando ha terminado.",
+            _("Una consulta; las horas de sus saltos solo cuando ha terminado."),
             ("hops",),
-            id=ID,
+            id=id_,
             status=any_status,
             text=STRING,
             hops=closed("", tuple(hop.name.lower() for hop in Hop), **{hop.name.lower(): INSTANT for hop in Hop}),
         ),
         "Health": closed(
-            "Qué responde y qué no.", ok=array(STRING), failing={"type": "object", "additionalProperties": STRING}
+            _("Qué responde y qué no."), ok=array(STRING), failing={"type": "object", "additionalProperties": STRING}
         ),
         "Share": closed(
-            "Una proporción con su intervalo exacto (Clopper y Pearson) del 95 %; nulos cuando no hay nada que medir.",
+            _(
+                "Una proporción con su intervalo exacto (Clopper y Pearson) del 95 %; "
+                "nulos cuando no hay nada que medir."
+            ),
             good=COUNT,
             total=COUNT,
             ratio=nullable(ratio),
@@ -93,45 +102,45 @@ def components() -> dict[str, Schema]:
             high=nullable(ratio),
         ),
         "Trail": closed(
-            "Una consulta con su recorrido; horas en segundos desde 1970, nulas donde no llegó.",
-            id=ID,
+            _("Una consulta con su recorrido; horas en segundos desde 1970, nulas donde no llegó."),
+            id=id_,
             status=any_status,
             late={"type": "boolean"},
             requested=NUMBER,
             total_ms=nullable(NUMBER),
             hops={**array(nullable(NUMBER)), "minItems": 5, "maxItems": 5},
         ),
-        "Checks": closed("Consultas, la más reciente primero.", checks=array(ref("Trail"))),
+        "Checks": closed(_("Consultas, la más reciente primero."), checks=array(ref("Trail"))),
         "Shields": closed(
-            "Lo que espera shields.io.", schemaVersion={"const": 1}, label=STRING, message=STRING, color=STRING
+            _("Lo que espera shields.io."), schemaVersion={"const": 1}, label=STRING, message=STRING, color=STRING
         ),
         "History": closed(
-            "La disponibilidad de un tramo de tiempo; horas en segundos desde 1970.",
+            _("La disponibilidad de un tramo de tiempo; horas en segundos desde 1970."),
             from_=COUNT,
             to=COUNT,
             step=COUNT,
             **measured,
-            latency_ms=closed("Percentiles.", **dict.fromkeys(PERCENTILES, age)),
-            points=array(closed("Un punto de la serie.", at=COUNT, **counted)),
-            flips=array(closed("Un cambio de estado.", at=NUMBER, before=ended, after=ended)),
+            latency_ms=closed(_("Percentiles."), **dict.fromkeys(PERCENTILES, age)),
+            points=array(closed(_("Un punto de la serie."), at=COUNT, **counted)),
+            flips=array(closed(_("Un cambio de estado."), at=NUMBER, before=ended, after=ended)),
             events=array(event),
         ),
         **_runs(age),
         "State": closed(
-            "Todo lo que muestra el panel; horas en segundos desde 1970, duraciones en milisegundos.",
+            _("Todo lo que muestra el panel; horas en segundos desde 1970, duraciones en milisegundos."),
             now=NUMBER,
             version={"const": 1},
             broker=closed("", ok={"type": "boolean"}),
             deadline={"type": "number", "minimum": 1},
             receptor=closed(
-                "Lo que se sabe ahora; `answered` es la hora de la última respuesta.",
+                _("Lo que se sabe ahora; `answered` es la hora de la última respuesta."),
                 status=nullable(ended),
                 since=nullable(NUMBER),
                 answered=nullable(NUMBER),
                 setting=nullable(ratio),
             ),
             requirement=closed(
-                "El requisito y su veredicto, sobre la ventana más corta cuya muestra basta para decidir.",
+                _("El requisito y su veredicto, sobre la ventana más corta cuya muestra basta para decidir."),
                 metric={"const": "service"},
                 target=ratio,
                 window=one_of(*DECIDING),
@@ -140,7 +149,7 @@ def components() -> dict[str, Schema]:
             ),
             windows=array(closed("", window=one_of(*WINDOWS), **measured)),
             timeline=closed(
-                "Respuestas y rechazos por segundo; los dos últimos, por qué se rechazaron.",
+                _("Respuestas y rechazos por segundo; los dos últimos, por qué se rechazaron."),
                 start=COUNT,
                 step=COUNT,
                 **{counter.name.lower(): array(COUNT) for counter in DRAWN},
@@ -148,7 +157,7 @@ def components() -> dict[str, Schema]:
             events=array(event),
             stations=array(
                 closed(
-                    "Una estación del camino.",
+                    _("Una estación del camino."),
                     id=one_of(*(station.id for station in STATIONS)),
                     title=STRING,
                     hop=nullable({"type": "integer", "minimum": 1, "maximum": 5}),
@@ -160,13 +169,13 @@ def components() -> dict[str, Schema]:
                     **dict.fromkeys(RANKS, age),
                 )
             ),
-            outbox=closed("Consultas aceptadas que aún no han terminado.", size=COUNT, oldest_ms=age),
+            outbox=closed(_("Consultas aceptadas que aún no han terminado."), size=COUNT, oldest_ms=age),
             dead_letters=COUNT,
             failing=array(
-                closed("Un bucle de fondo que falla una y otra vez.", process=STRING, loop=STRING, error=STRING)
+                closed(_("Un bucle de fondo que falla una y otra vez."), process=STRING, loop=STRING, error=STRING)
             ),
-            refused=array(closed("Órdenes que el broker rechazó por ahora.", code=STRING, commands=COUNT)),
-            unreadable=array(closed("Entradas del almacén que no se entienden.", key=STRING, entries=COUNT)),
+            refused=array(closed(_("Órdenes que el broker rechazó por ahora."), code=STRING, commands=COUNT)),
+            unreadable=array(closed(_("Entradas del almacén que no se entienden."), key=STRING, entries=COUNT)),
             resent=COUNT,
             checks=array(ref("Trail")),
             logs=array(STRING),
@@ -182,7 +191,7 @@ def _runs(age: Schema) -> dict[str, Schema]:
         "name": {"type": "string", "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}$"},
     }
     current = closed(
-        "La última ejecución que se inició desde el panel.",
+        _("La última ejecución que se inició desde el panel."),
         id=STRING,
         started=NUMBER,
         **order,
@@ -192,10 +201,10 @@ def _runs(age: Schema) -> dict[str, Schema]:
         stopping={"type": "boolean"},
         folder=nullable(STRING),
         judged={"type": "boolean"},
-        said={**STRING, "description": "Lo último que dijo, cuando ya terminó."},
+        said={**STRING, "description": _("Lo último que dijo, cuando ya terminó.")},
     )
     run = closed(
-        "Una ejecución, según su resumen; nulo lo que no consta.",
+        _("Una ejecución, según su resumen; nulo lo que no consta."),
         name=STRING,
         started=age,
         seconds=age,
@@ -206,12 +215,12 @@ def _runs(age: Schema) -> dict[str, Schema]:
         report={"type": "boolean"},
     )
     return {
-        "Order": closed("Una ejecución que iniciar: hilos, peticiones de cada uno y nombre.", **order),
-        "Nothing": closed("Un objeto vacío."),
-        "Started": closed("El id de la ejecución iniciada o detenida.", id=STRING),
-        "Comparison": closed("Lo que dice `compare`, y su código de salida.", exit={"type": "integer"}, text=STRING),
+        "Order": closed(_("Una ejecución que iniciar: hilos, peticiones de cada uno y nombre."), **order),
+        "Nothing": closed(_("Un objeto vacío.")),
+        "Started": closed(_("El id de la ejecución iniciada o detenida."), id=STRING),
+        "Comparison": closed(_("Lo que dice `compare`, y su código de salida."), exit={"type": "integer"}, text=STRING),
         "Runs": closed(
-            "Las ejecuciones, la más reciente primero; `refusal` dice por qué desde aquí no se puede iniciar otra.",
+            _("Las ejecuciones, la más reciente primero; `refusal` dice por qué desde aquí no se puede iniciar otra."),
             runs=array(run),
             current=nullable(current),
             refusal=nullable(STRING),

@@ -11,8 +11,9 @@ from redis.client import Pipeline
 from comun import entries, heartbeat, store
 from comun.ids import parse_id, requested_at
 from comun.messages import QUEUES, Check
-from monitor.watching.alerts import Event, Receptor
+from monitor.watching.alerts import Receptor
 from monitor.watching.counter_store import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
+from monitor.watching.events import Event
 from monitor.watching.journal import decode_events, decode_receptor
 from monitor.watching.time_buckets import Chunk, unpack
 

@@ -1,19 +1,20 @@
 // The chart of answers: the last minutes from the state, longer spans from /api/history; events as marks on it.
 
-import { $, WORDS, at, count, day, get, lasting, make, minute, serverNow, write } from './common.js';
+import { $, WORDS, _, at, count, day, get, lasting, make, minute, ngettext, serverNow, write } from './common.js';
 
 const CLASSES = ['available', 'unavailable', 'unanswered', 'refused']; // from the bottom up
 const REASONS = { // why something was refused; what is left over is the clock's doing
-  overloaded: 'porque ya había demasiadas consultas en curso',
-  unconfirmed: 'porque el broker no respondió a tiempo',
+  overloaded: (n) => _('{n} porque ya había demasiadas consultas en curso', { n }),
+  unconfirmed: (n) => _('{n} porque el broker no respondió a tiempo', { n }),
 };
+const OTHER = (n) => _('{n} por otra causa, como un reloj absurdo en esta máquina', { n });
 const LIVE = '5m'; // the span that the state itself brings
 const SPANS = { // seconds, words, seconds between two readings, seconds between two marks of the time axis
-  '5m': { length: 300, words: 'los últimos 5 minutos', every: 5, marks: [60] },
-  '1h': { length: 3600, words: 'la última hora', every: 10, marks: [300, 600, 900, 1800] },
-  '24h': { length: 86400, words: 'las últimas 24 horas', every: 60, marks: [7200, 10800, 21600] },
-  '7d': { length: 604800, words: 'los últimos 7 días', every: 300, marks: [86400, 172800] },
-  '30d': { length: 2592000, words: 'los últimos 30 días', every: 300, marks: [259200, 432000, 864000] },
+  '5m': { length: 300, words: _('los últimos 5 minutos'), every: 5, marks: [60] },
+  '1h': { length: 3600, words: _('la última hora'), every: 10, marks: [300, 600, 900, 1800] },
+  '24h': { length: 86400, words: _('las últimas 24 horas'), every: 60, marks: [7200, 10800, 21600] },
+  '7d': { length: 604800, words: _('los últimos 7 días'), every: 300, marks: [86400, 172800] },
+  '30d': { length: 2592000, words: _('los últimos 30 días'), every: 300, marks: [259200, 432000, 864000] },
 };
 const SHOWN = 6; // events that are listed below the chart; all are marked on it
 const HEIGHT = 190;
@@ -55,8 +56,12 @@ function showLegend(index) {
   const figure = (name) => (index == null ? sum(shown[name]) : shown[name][index] ?? 0);
   const total = sum(CLASSES.map(figure));
   const { words } = SPANS[chart.span];
-  write($('timeline-title'), `Respuestas ${shown.step === 1 ? 'por segundo' : `cada ${lasting(shown.step * 1000, 0)}`} en ${words}`);
-  write($('timeline-note'), index == null ? `${count(total)} en total` : `${count(total)}, ${moment(shown.start + index * shown.step)}`);
+  write($('timeline-title'), shown.step === 1
+    ? _('Respuestas por segundo en {span}', { span: words })
+    : _('Respuestas cada {time} en {span}', { time: lasting(shown.step * 1000, 0), span: words }));
+  const [n, time] = [count(total), moment(shown.start + (index ?? 0) * shown.step)];
+  const then = isLong() ? `${n}, ${time}` : _('{n}, a las {time}', { n, time });
+  write($('timeline-note'), index == null ? _('{n} en total', { n }) : then);
   $('legend').replaceChildren(...CLASSES.map((name) =>
     make('li', { class: 'mark', 'data-status': name }, `${WORDS[name]} `, make('b', {}, count(figure(name))))));
   showReasons(figure);
@@ -64,10 +69,10 @@ function showLegend(index) {
 }
 
 function showReasons(figure) {
-  const known = Object.entries(REASONS).map(([name, words]) => [figure(name), words]);
+  const known = Object.entries(REASONS).map(([name, say]) => [figure(name), say]);
   const rest = figure('refused') - sum(known.map(([n]) => n));
-  const parts = [...known, [rest, 'por otra causa, como un reloj absurdo en esta máquina']].filter(([n]) => n > 0);
-  write($('why-refused'), `Rechazadas con 503: ${parts.map(([n, words]) => `${count(n)} ${words}`).join(' · ')}.`);
+  const parts = [...known, [rest, OTHER]].filter(([n]) => n > 0).map(([n, say]) => say(count(n)));
+  write($('why-refused'), _('Rechazadas con 503: {reasons}.', { reasons: parts.join(' · ') }));
   $('why-refused').hidden = !parts.length;
 }
 
@@ -89,22 +94,24 @@ export async function refresh() {
 function showLatency(ok) {
   const { p50, p95, p99 } = chart.history?.latency_ms ?? {};
   const times = p50 == null
-    ? 'Sin respuestas que medir.'
-    : `Una respuesta tarda: mediana ${lasting(p50)} · p95 ${lasting(p95)} · p99 ${lasting(p99)}`;
-  write($('latency'), ok ? times : 'No se pudo leer este tramo; se vuelve a intentar.');
+    ? _('Sin respuestas que medir.')
+    : _('Una respuesta tarda: mediana {p50} · p95 {p95} · p99 {p99}',
+      { p50: lasting(p50), p95: lasting(p95), p99: lasting(p99) });
+  write($('latency'), ok ? times : _('No se pudo leer este tramo; se vuelve a intentar.'));
 }
 
 function choose(span) {
   Object.assign(chart, { span, history: null, asked: -Infinity });
   for (const button of $('spans').children) button.setAttribute('aria-pressed', button.dataset.span === span);
-  write($('latency'), 'Cargando…');
+  write($('latency'), _('Cargando…'));
   redraw();
   refresh();
 }
 
 // ---- events -------------------------------------------------------------------------------------------------------
 
-const moment = (time) => (SPANS[chart.span].length > 86400 ? `${day.format(time * 1000)}, ${minute.format(time * 1000)}` : `a las ${at(time)}`);
+const isLong = () => SPANS[chart.span].length > 86400;
+const moment = (time) => (isLong() ? `${day.format(time * 1000)}, ${minute.format(time * 1000)}` : at(time));
 
 function events() {
   const { length } = SPANS[chart.span];
@@ -115,8 +122,10 @@ function events() {
 function showEvents() {
   const found = [...events()].sort((one, other) => other.at - one.at);
   const rows = found.slice(0, SHOWN).map(({ at: when, kind, text }) =>
-    make('li', { 'data-kind': kind }, make('time', {}, moment(when).replace('a las ', '')), ` ${text}`));
-  if (found.length > SHOWN) rows.push(make('li', { class: 'more' }, `y ${count(found.length - SHOWN)} más, señalados en la gráfica`));
+    make('li', { 'data-kind': kind }, make('time', {}, moment(when)), ` ${text}`));
+  const n = found.length - SHOWN;
+  const more = ngettext('y {n} más, señalado en la gráfica', 'y {n} más, señalados en la gráfica', n, { n: count(n) });
+  if (n > 0) rows.push(make('li', { class: 'more' }, more));
   $('events').replaceChildren(...rows);
 }
 

@@ -1,19 +1,25 @@
 // The panel: asks /api/state once a second and draws the answer; sends a check and shows its way.
 
 import { refresh, showTimeline } from './chart.js';
-import { $, WORDS, ago, at, count, get, lasting, make, mark, percent, server, serverNow, share, write } from './common.js';
+import {
+  $, LANGUAGE, WORDS, _, ago, at, between, count, get, lasting, make, mark, ngettext, percent, server, serverNow, share, write,
+} from './common.js';
 import { refreshRuns } from './runs.js';
 import { HOPS, openTrail } from './trail.js';
 
 const STATIONS = [...document.querySelectorAll('.station')].map(({ id }) => id.slice('station-'.length)); // in order
 const WINDOWS = { '1m': '1 min', '5m': '5 min', '1h': '1 h', '24h': '24 h' };
 const RULES = { // why, from where the interval lies
-  met: 'Cumple porque lo exigido queda por debajo de todo el intervalo de confianza',
-  not_met: 'No cumple porque lo exigido queda por encima de todo el intervalo de confianza',
-  inconclusive: 'No se puede decidir porque lo exigido queda dentro del intervalo de confianza',
+  met: _('Cumple porque lo exigido queda por debajo de todo el intervalo de confianza, que va del {low} al {high}.'),
+  not_met: _('No cumple porque lo exigido queda por encima de todo el intervalo de confianza, que va del {low} al {high}.'),
+  inconclusive: _('No se puede decidir porque lo exigido queda dentro del intervalo de confianza, que va del {low} al {high}.'),
+};
+const REFUSALS = { // why a check was refused, from how long to wait: `GET /status` itself speaks nothing but Spanish
+  1: _('ya hay demasiadas consultas en curso'),
+  2: _('el broker no pudo guardarla a tiempo'),
+  5: _('el reloj de la máquina del monitor marca una hora absurda'),
 };
 const ERROR = 0.025; // the chance of a wrong bound that the interval allows at each end
-const METRICS = { service: 'servicio', reported: 'disponibilidad informada' };
 const POLL_MS = 1000;
 const STALE_MS = 3000;
 const STUCK_MS = 2000; // from when on a message in a queue waits, instead of passing through
@@ -43,35 +49,45 @@ function show(state) {
 
 function showReceptor({ status }) {
   mark($('receptor'), status ?? 'unknown');
-  document.title = `${WORDS[status ?? 'unknown']} · Experimento de disponibilidad`;
+  document.title = [WORDS[status ?? 'unknown'], _('Experimento de disponibilidad')].join(' · ');
 }
 
 function receptorNote({ status, since, answered, setting }, deadline) {
   const parts = [];
-  if (status && since) parts.push(`desde las ${at(since)} (${ago(since, serverNow())})`);
+  if (status && since) parts.push(_('desde las {time} ({ago})', { time: at(since), ago: ago(since, serverNow()) }));
   const old = answered != null && status !== 'unanswered' && serverNow() - answered > deadline;
-  if (old) parts.push(`última respuesta ${ago(answered, serverNow())}: nadie ha preguntado después`);
-  if (status == null) parts.push('todavía no ha contestado ninguna consulta: pulse «Consultar estado»');
-  if (setting != null) parts.push(`simula estar disponible el ${share.format(setting)} de las veces`);
+  if (old) parts.push(_('última respuesta {ago}: nadie ha preguntado después', { ago: ago(answered, serverNow()) }));
+  if (status == null) parts.push(_('todavía no ha contestado ninguna consulta: pulse «Consultar estado»'));
+  if (setting != null) parts.push(_('simula estar disponible el {share} de las veces', { share: share(setting) }));
   return parts.join(' · ');
 }
 
 function showVerdict({ requirement: { metric, target, verdict, window }, windows }) {
   mark($('verdict'), verdict);
   const got = windows.find((each) => each.window === window)?.[metric];
-  const figure = got?.ratio == null ? 'aún no hay consultas' : `${percent(got.ratio)} en ${count(got.total)} consultas`;
-  const asked = `Se exige ${METRICS[metric]} ≥ ${share.format(target)} en los últimos ${WINDOWS[window]}`;
-  const range = got?.ratio == null ? '' : ` ${RULES[verdict]}, que va del ${percent(got.low)} al ${percent(got.high)}.`;
+  const asked = { target: share(target), window: WINDOWS[window] };
+  const sentences = [];
+  if (got?.ratio == null) {
+    sentences.push(_('Se exige servicio ≥ {target} en los últimos {window}: aún no hay consultas.', asked));
+  } else {
+    sentences.push(ngettext(
+      'Se exige servicio ≥ {target} en los últimos {window}: {got} en {n} consulta.',
+      'Se exige servicio ≥ {target} en los últimos {window}: {got} en {n} consultas.',
+      got.total, { ...asked, got: percent(got.ratio), n: count(got.total) }));
+    sentences.push(_(RULES[verdict], { low: percent(got.low), high: percent(got.high) }));
+  }
   const least = Math.ceil(Math.log(ERROR) / Math.log(target)); // as few as these prove it, if none fails
-  const missing = (got?.total ?? 0) < least ? ` Para demostrarlo hacen falta al menos ${count(least)} sin ningún fallo.` : '';
-  write($('verdict-note'), `${asked}: ${figure}.${range}${missing}`);
+  if ((got?.total ?? 0) < least) {
+    sentences.push(_('Para demostrarlo hacen falta al menos {n} sin ningún fallo.', { n: count(least) }));
+  }
+  write($('verdict-note'), sentences.join(' '));
   $('target').hidden = got?.ratio == null;
   if ($('target').hidden) return;
   const from = 2 * target - 1; // what is required stands in the middle of the scale, 100 % at its right end
   const zoomed = (value) => Math.max(0, (value - from) / (1 - from));
   drawInterval($('target').querySelector('.interval'), zoomed(got.low), zoomed(got.ratio), zoomed(got.high));
-  write($('target-low'), `≤ ${share.format(from)}`);
-  write($('target-mark'), `${share.format(target)} exigido`);
+  write($('target-low'), `≤ ${share(from)}`);
+  write($('target-mark'), _('{target} exigido', asked));
 }
 
 function drawInterval(scale, low, ratio, high) {
@@ -80,13 +96,13 @@ function drawInterval(scale, low, ratio, high) {
 
 function windowRow({ window, service, reported, unknown_seconds: unknown }) {
   const head = make('th', { scope: 'row' }, WINDOWS[window]);
-  if (unknown) head.append(make('small', {}, `${lasting(unknown * 1000)} sin vigilar`));
+  if (unknown) head.append(make('small', {}, _('{time} sin vigilar', { time: lasting(unknown * 1000) })));
   return make('tr', {}, head, ratioCell(service), ratioCell(reported));
 }
 
 function ratioCell({ ratio, low, high, total }) {
-  if (ratio == null) return make('td', { class: 'none' }, 'sin consultas');
-  const range = make('small', {}, `${percent(low).replace(/\s*%/, '')} a ${percent(high)}`);
+  if (ratio == null) return make('td', { class: 'none' }, _('sin consultas'));
+  const range = make('small', {}, between(low, high));
   const scale = make('span', { class: 'interval', 'aria-hidden': 'true' }, make('i'), make('b'));
   drawInterval(scale, low, ratio, high);
   return make('td', {}, make('strong', {}, percent(ratio)), range, make('small', {}, `n = ${count(total)}`), scale);
@@ -103,10 +119,10 @@ function showStation(station) {
   element.classList.toggle('stuck', isStuck(station));
   fill('queue', station.queue);
   fill('depth', count(station.depth));
-  fill('age', station.depth > 0 && station.oldest_ms != null ? `espera ${lasting(station.oldest_ms)}` : '');
+  fill('age', station.depth > 0 && station.oldest_ms != null ? _('espera {time}', { time: lasting(station.oldest_ms) }) : '');
   mark(element.querySelector('.alive'), station.state,
-    station.state === 'up' && station.workers ? `${count(station.workers)} en marcha` : WORDS[station.state]);
-  fill('median', station.median_ms == null ? '' : `mediana ${lasting(station.median_ms)}`);
+    station.state === 'up' && station.workers ? _('{n} en marcha', { n: count(station.workers) }) : WORDS[station.state]);
+  fill('median', station.median_ms == null ? '' : _('mediana {time}', { time: lasting(station.median_ms) }));
   for (const rank of ['p95', 'p99']) fill(rank, station[`${rank}_ms`] == null ? '' : `${rank} ${lasting(station[`${rank}_ms`])}`);
 }
 
@@ -117,32 +133,41 @@ function showFlow({ broker, stations }) {
   const down = stations.filter(({ state }) => state === 'down').map(({ title }) => title);
   const queues = new Map(stations.filter(isStuck).map((station) => [station.queue, station]));
   const waiting = [...queues.values()].map(({ queue, depth, oldest_ms: age }) =>
-    `${count(depth)} en «${queue}» (el más antiguo, ${lasting(age)})`);
+    _('{n} en «{queue}» (el más antiguo, {time})', { n: count(depth), queue, time: lasting(age) }));
   const parts = [];
-  if (down.length) parts.push(`${down.length > 1 ? 'Están parados' : 'Está parado'}: ${down.join(', ')}`);
-  if (waiting.length) parts.push(`Mensajes que esperan: ${waiting.join(', ')}`);
-  if (!broker.ok) mark($('flow-note'), 'down', 'El broker no responde: no se sabe qué sigue en marcha ni cuánto espera.');
-  else mark($('flow-note'), down.length ? 'down' : waiting.length ? 'waiting' : 'up',
-    parts.length ? `${parts.join('. ')}.` : `Todo está en marcha y ningún mensaje espera más de ${lasting(STUCK_MS, 0)}.`);
+  const names = down.join(', ');
+  if (down.length) parts.push(ngettext('Está detenido: {names}.', 'Están detenidos: {names}.', down.length, { names }));
+  if (waiting.length) parts.push(_('Mensajes que esperan: {list}.', { list: waiting.join(', ') }));
+  const time = lasting(STUCK_MS, 0);
+  if (!parts.length) parts.push(_('Todo está en marcha y ningún mensaje espera más de {time}.', { time }));
+  if (!broker.ok) mark($('flow-note'), 'down', _('El broker no responde: no se sabe qué sigue en marcha ni cuánto espera.'));
+  else mark($('flow-note'), down.length ? 'down' : waiting.length ? 'waiting' : 'up', parts.join(' '));
 }
 
 function showPending({ broker, outbox, deadline }) {
-  const age = outbox.oldest_ms;
-  const since = age == null ? '' : `, la más antigua desde las ${at(serverNow() - age / 1000)} (hace ${lasting(age, 0)})`;
+  const { size, oldest_ms: age } = outbox;
   const limit = lasting(deadline * 1000, 0);
-  write($('pending'), !broker.ok ? 'Consultas en curso: no se sabe, el broker no responde.' : outbox.size
-    ? `${count(outbox.size)} ${outbox.size > 1 ? 'consultas' : 'consulta'} en curso${since}; ninguna cuenta hasta que termina o pasan ${limit}.`
-    : `Ninguna consulta en curso; las que lo están no cuentan hasta que terminan o pasan ${limit}.`);
+  const now = serverNow();
+  const since = now - age / 1000;
+  const values = { n: count(size), limit, time: at(since), ago: ago(since, now) };
+  let text = _('Ninguna consulta en curso; las que lo están no cuentan hasta que terminan o pasan {limit}.', values);
+  if (!broker.ok) text = _('Consultas en curso: no se sabe, el broker no responde.');
+  else if (size && age == null) text = ngettext('{n} consulta en curso; no cuenta hasta que termina o pasan {limit}.',
+    '{n} consultas en curso; ninguna cuenta hasta que termina o pasan {limit}.', size, values);
+  else if (size) text = ngettext('{n} consulta en curso, desde las {time} ({ago}); no cuenta hasta que termina o pasan {limit}.',
+    '{n} consultas en curso, la más antigua desde las {time} ({ago}); ninguna cuenta hasta que termina o pasan {limit}.',
+    size, values);
+  write($('pending'), text);
 }
 
 function showFacts({ broker, resent, dead_letters: dead, failing, refused, unreadable }) {
   const facts = [
-    ['Broker', broker.ok ? 'en línea' : 'no responde', !broker.ok],
-    ['Reenviadas', broker.ok ? count(resent) : '—', false],
-    ['Mensajes inválidos', broker.ok ? count(dead) : '—', broker.ok && dead > 0],
-    ...failing.map(({ process, loop, error }) => ['Falla una y otra vez', `${loop} de «${process}»: ${error}`, true]),
-    ...refused.map(({ code, commands }) => ['Rechazos del broker', `${count(commands)} con ${code}`, true]),
-    ...unreadable.map(({ key, entries }) => ['Entradas ilegibles', `${count(entries)} en «${key}»`, true]),
+    [_('Broker'), broker.ok ? _('en línea') : _('no responde'), !broker.ok],
+    [_('Reenviadas'), broker.ok ? count(resent) : '—', false],
+    [_('Mensajes inválidos'), broker.ok ? count(dead) : '—', broker.ok && dead > 0],
+    ...failing.map((each) => [_('Falla una y otra vez'), _('{loop} de «{process}»: {error}', each), true]),
+    ...refused.map(({ code, commands }) => [_('Rechazos del broker'), _('{n} con {code}', { n: count(commands), code }), true]),
+    ...unreadable.map(({ key, entries }) => [_('Entradas ilegibles'), _('{n} en «{key}»', { n: count(entries), key }), true]),
   ];
   $('facts').replaceChildren(...facts.map(([name, text, bad]) =>
     make('div', bad ? { class: 'bad' } : {}, make('dt', {}, name), make('dd', {}, text))));
@@ -174,7 +199,7 @@ function checkRow(check) {
   const bar = make('span', { class: 'spans', 'aria-hidden': 'true' });
   for (const ms of legs(check.hops)) bar.append(make('i')), bar.lastChild.style.setProperty('--share', ms);
   const status = make('td', { class: 'mark', 'data-status': check.status }, WORDS[check.status]);
-  if (check.late) status.append(make('small', {}, ' con retraso'));
+  if (check.late) status.append(' ', make('small', {}, _('con retraso')));
   return make('tr', { 'data-id': check.id }, make('td', {}, open), status,
     make('td', { class: 'trail-column' }, bar), make('td', { class: 'number' }, lasting(check.total_ms)));
 }
@@ -198,7 +223,7 @@ async function ask() {
   live.asking = true;
   $('show-trail').hidden = true;
   STATIONS.forEach((id) => arrive(id, ''));
-  mark($('answer'), 'in_flight', 'Consulta en curso…');
+  mark($('answer'), 'in_flight', _('Consulta en curso…'));
   const check = await endOfCheck().catch((error) => mark($('answer'), 'refused', error.message));
   if (check) await follow(check);
   live.asking = false;
@@ -210,15 +235,20 @@ async function endOfCheck() {
     await pause(500);
     [response, body] = await get(`status/${body.id}`);
   }
-  if (!response.ok) throw new Error(`Rechazada: ${body.detail ?? body.title ?? response.status}`);
+  if (!response.ok) throw new Error(_('Rechazada: {why}', { why: whyRefused(response, body) }));
   return { ...body, hops: HOPS.map(({ hop }) => seconds(body.hops[hop])) };
+}
+
+function whyRefused(response, { detail, title }) {
+  const said = LANGUAGE === 'es' ? detail : REFUSALS[response.headers.get('Retry-After')];
+  return said ?? title ?? response.status;
 }
 
 async function follow(check) {
   const times = legs(check.hops);
   const total = times.reduce((sum, ms) => sum + ms, 0);
   const slower = count(Math.round(TRAVEL_MS / total));
-  if (!calm.matches && total) mark($('answer'), 'in_flight', `Su recorrido, a cámara lenta (×${slower})`);
+  if (!calm.matches && total) mark($('answer'), 'in_flight', _('Su recorrido, a cámara lenta (×{times})', { times: slower }));
   arrive('api', at(check.hops[0]));
   for (const [index, ms] of times.entries()) {
     await travel(STATIONS[index], STATIONS[index + 1], Math.max(250, (ms / total) * TRAVEL_MS));
@@ -226,10 +256,11 @@ async function follow(check) {
   }
   if (check.status !== 'unanswered') {
     await travel('monitor', 'logs', 400);
-    arrive('logs', 'anotada');
+    arrive('logs', _('anotada'));
   }
   $('token').hidden = true;
-  mark($('answer'), check.status, WORDS[check.status] + (total ? ` en ${lasting(total)}` : ''));
+  const ended = { status: WORDS[check.status], time: lasting(total) };
+  mark($('answer'), check.status, total ? _('{status} en {time}', ended) : ended.status);
   $('show-trail').hidden = false;
   $('show-trail').onclick = () => openTrail(check);
 }
@@ -271,9 +302,9 @@ function tick() {
   const stale = now - Math.max(live.seen, live.resumed) > STALE_MS;
   $('stale').hidden = !stale;
   document.body.classList.toggle('is-stale', stale);
-  write($('stale-age'), live.seen ? `Datos de ${ago(live.seen / 1000, now / 1000)}.` : 'Todavía no hay datos.');
+  write($('stale-age'), live.seen ? _('Datos de {ago}.', { ago: ago(live.seen / 1000, now / 1000) }) : _('Todavía no hay datos.'));
   $('link').dataset.link = stale ? 'lost' : live.seen ? 'live' : 'waiting';
-  write($('link'), { lost: 'Sin conexión', live: 'En directo', waiting: 'Conectando…' }[$('link').dataset.link]);
+  write($('link'), { lost: _('Sin conexión'), live: _('En directo'), waiting: _('Conectando…') }[$('link').dataset.link]);
   if (live.state) write($('receptor-note'), receptorNote(live.state.receptor, live.state.deadline));
 }
 

@@ -1,10 +1,10 @@
 // The runs: a list with a report each, two of them compared; one started from here, followed and stopped.
 
-import { $, at, count, day, get, lasting, make, mark, minute, percent, write } from './common.js';
+import { $, _, at, between, count, day, get, lasting, make, mark, minute, percent, WORDS, write } from './common.js';
 
-const VERDICTS = { met: 'Cumple', not_met: 'No cumple', inconclusive: 'No concluyente', broken: 'La contabilidad no cuadra' };
+const VERDICTS = { ...WORDS, broken: _('La contabilidad no cuadra') };
 const STAGES = {
-  starting: 'Empieza', loading: 'Pone carga', settling: 'Espera las últimas respuestas y concilia',
+  starting: _('Empieza'), loading: _('Pone carga'), settling: _('Espera las últimas respuestas y concilia'),
 };
 const EVERY = { going: 1000, idle: 5000 }; // ms between two looks
 const SHOWN = 8; // runs, until somebody asks for all
@@ -57,7 +57,7 @@ function show({ runs, current, refusal }) {
   const drawn = JSON.stringify([runs, isGoing]);
   if (drawn !== known.drawn) $('runs').replaceChildren(...runs.map(runRow)); // the focus stays while nothing changes
   known.drawn = drawn;
-  write($('all-runs'), `Mostrar las ${count(runs.length)}`);
+  write($('all-runs'), _('Mostrar las {n}', { n: count(runs.length) }));
   $('all-runs').hidden = known.all || runs.length <= SHOWN;
   [...$('runs').children].forEach((row, place) => { row.hidden = !known.all && place >= SHOWN; });
   showMarked();
@@ -67,19 +67,28 @@ function showCurrent(current, isGoing) {
   $('current').hidden = !current || (!isGoing && current.id !== known.seen);
   if ($('current').hidden) return;
   const { stage, name, threads, requests, done, planned, started, stopping, judged, said } = current;
-  const asked = `«${name}», ${count(threads)} × ${count(requests)}, desde las ${at(started)}`;
-  const doing = STAGES[stage] + (stopping ? ', deteniéndose' : '');
-  const ended = judged ? 'ya está en la lista' : `sin informe. Lo último que dijo: ${said || 'nada'}`;
-  if (isGoing) mark($('current-text'), 'in_flight', `${asked}. ${doing}: ${count(done)} de ${count(planned)} peticiones`);
-  else mark($('current-text'), judged ? 'up' : 'refused', `«${name}» terminó: ${ended}`);
-  write($('current-said'), isGoing ? doing : `«${name}» terminó`); // read aloud when it changes, not with every request
+  const doing = stopping ? _('{stage}, deteniéndose', { stage: STAGES[stage] }) : STAGES[stage];
+  if (isGoing) {
+    const asked = { name, threads: count(threads), requests: count(requests), time: at(started) };
+    mark($('current-text'), 'in_flight',
+      _('«{name}», {threads} × {requests}, desde las {time}. {stage}: {done} de {planned} peticiones',
+        { ...asked, stage: doing, done: count(done), planned: count(planned) }));
+  } else if (judged) {
+    mark($('current-text'), 'up', _('«{name}» terminó: ya está en la lista', { name }));
+  } else {
+    mark($('current-text'), 'refused', said
+      ? _('«{name}» terminó: sin informe. Lo último que dijo: {said}', { name, said })
+      : _('«{name}» terminó: sin informe, y no dijo nada', { name }));
+  }
+  // Read aloud when it changes, not with every request.
+  write($('current-said'), isGoing ? doing : _('«{name}» terminó', { name }));
   $('current-bar').value = planned ? done / planned : 0;
   $('current-bar').hidden = $('stop').hidden = !isGoing;
   $('stop').disabled = stopping && stage !== 'settling';
 }
 
 function runRow(run) {
-  const box = make('input', { type: 'checkbox', 'aria-label': `Marcar ${run.name} para comparar`, value: run.name });
+  const box = make('input', { type: 'checkbox', 'aria-label': _('Marcar {name} para comparar', run), value: run.name });
   box.checked = known.marked.includes(run.name);
   box.addEventListener('change', () => choose(run.name, box.checked));
   const when = run.started == null ? '' : `${day.format(run.started * 1000)}, ${minute.format(run.started * 1000)} · `;
@@ -87,11 +96,10 @@ function runRow(run) {
   const { ratio, low, high, total } = run.service;
   const service = make('td', { class: 'service-column' }, ratio == null ? '—' : percent(ratio));
   if (low != null && high != null) {
-    const range = `${percent(low).replace(/\s*%/, '')} a ${percent(high)}`;
-    service.append(make('small', {}, `${range} · n = ${count(total)}`));
+    service.append(make('small', {}, `${between(low, high)} · n = ${count(total)}`));
   }
   const report = run.report
-    ? make('a', { href: `runs/${run.name}/report.html`, 'aria-label': `Informe de ${run.name}` }, 'Informe')
+    ? make('a', { href: `runs/${run.name}/report.html`, 'aria-label': _('Informe de {name}', run) }, _('Informe'))
     : '—';
   return make('tr', {}, make('td', {}, box),
     make('th', { scope: 'row' }, run.name.replace(/^\d{8}-\d{6}-/, ''), make('small', {}, when + load(run.asked, run.seconds))),
@@ -101,15 +109,16 @@ function runRow(run) {
 function verdictCell({ name, verdict, interrupted }) {
   const { current } = known;
   const isGoing = current !== null && current.stage !== 'ended' && current.folder === name;
-  if (verdict === null) return make('td', { class: 'none' }, isGoing ? 'En curso' : 'Sin juzgar');
+  if (verdict === null) return make('td', { class: 'none' }, isGoing ? WORDS.in_flight : _('Sin juzgar'));
   const status = verdict === 'broken' ? 'not_met' : verdict;
   const cell = make('td', { class: 'mark verdict', 'data-status': status }, VERDICTS[verdict]);
-  if (interrupted) cell.append(make('small', {}, ' interrumpida'));
+  if (interrupted) cell.append(' ', make('small', {}, _('interrumpida')));
   return cell;
 }
 
 function load({ threads, requests, rate }, seconds) {
-  const asked = rate != null ? `${count(rate)}/s` : threads != null ? `${count(threads)} × ${count(requests)}` : 'carga sin anotar';
+  const users = threads != null ? `${count(threads)} × ${count(requests)}` : _('carga sin anotar');
+  const asked = rate != null ? `${count(rate)}/s` : users;
   return seconds == null ? asked : `${asked} · ${lasting(seconds * 1000, 0)}`;
 }
 
@@ -128,7 +137,7 @@ function showMarked() {
 
 async function compare(anyway) {
   const [a, b] = [...known.marked].sort(); // the older one first
-  write($('comparison-text'), 'Comparando…');
+  write($('comparison-text'), _('Comparando…'));
   $('anyway').hidden = true;
   if (!$('comparison').open) $('comparison').showModal();
   const query = new URLSearchParams({ a, b, anyway });

@@ -1,16 +1,16 @@
 // The trail of a check: the hops it made, as a sequence diagram and as a table.
 
-import { $, exactly, lasting, make, mark, write } from './common.js';
+import { $, _, exactly, lasting, make, mark, write } from './common.js';
 
 export const HOPS = [
   // What happened at each hop, and in which lane of the sequence diagram.
-  { hop: 'requested', what: 'Solicitada', where: 'Monitor (API)', lane: 0 },
-  { hop: 'relayed', what: 'Reenviada', where: 'Plataforma', lane: 1 },
-  { hop: 'answered', what: 'Respondida', where: 'Receptor', lane: 2 },
-  { hop: 'returned', what: 'Devuelta', where: 'Plataforma', lane: 1 },
-  { hop: 'received', what: 'Recibida', where: 'Monitor (trabajador)', lane: 0 },
+  { hop: 'requested', what: _('Solicitada'), where: _('Monitor (API)'), lane: 0 },
+  { hop: 'relayed', what: _('Reenviada'), where: _('Plataforma'), lane: 1 },
+  { hop: 'answered', what: _('Respondida'), where: _('Receptor'), lane: 2 },
+  { hop: 'returned', what: _('Devuelta'), where: _('Plataforma'), lane: 1 },
+  { hop: 'received', what: _('Recibida'), where: _('Monitor (trabajador)'), lane: 0 },
 ];
-const LANES = ['Monitor', 'Plataforma', 'Receptor'];
+const LANES = [_('Monitor'), _('Plataforma'), _('Receptor')];
 
 export function openTrail({ id, status, hops }) {
   write($('trail-id'), id);
@@ -33,7 +33,7 @@ function sequence(hops, width) {
   const height = 64 + step * 4 + 28;
   const x = (lane) => width * (0.15 + 0.35 * lane);
   const place = (index) => [x(HOPS[index].lane), 64 + step * index];
-  const label = 'Diagrama de secuencia; la tabla siguiente dice lo mismo';
+  const label = _('Diagrama de secuencia; la tabla siguiente dice lo mismo');
   const picture = make('svg:svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label });
   LANES.forEach((name, lane) => picture.append(
     make('svg:line', { class: 'lane', x1: x(lane), x2: x(lane), y1: 36, y2: height }),

@@ -10,20 +10,11 @@ years at a check each 5 s.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from comun.ids import new_id, requested_at
 from comun.messages import Check, Status
-
-
-class Event(TypedDict):
-    """A fact on the timeline; `at` in epoch seconds."""
-
-    at: float
-    kind: Literal["flip", "restart", "fault"]
-    text: str
-    before: NotRequired[str]  # of a flip: the status left
-    after: NotRequired[str]  # of a flip: the status taken
+from monitor.watching.events import Event, noted
 
 
 class Alert(TypedDict):
@@ -126,11 +117,11 @@ def reminder_due(receptor: Receptor, now: float, interval: float) -> bool:
 
 def flip_event(flip: Flip) -> Event:
     before, after = flip.before.name.lower(), flip.after.name.lower()
-    return {"at": flip.at / 1e6, "kind": "flip", "text": _flip_text(flip), "before": before, "after": after}
+    return noted(flip.at / 1e6, "flip", before=before, after=after)
 
 
 def flip_alert(flip: Flip) -> Alert:
-    return {"kind": "flip", "status": flip.after.name.lower(), "since": flip.at / 1e6, "text": _flip_text(flip)}
+    return {"kind": "flip", "status": flip.after.name.lower(), "since": flip.at / 1e6, "text": flip_event(flip)["text"]}
 
 
 def reminder(receptor: Receptor) -> Alert:
@@ -138,7 +129,3 @@ def reminder(receptor: Receptor) -> Alert:
     status = receptor.status or Status.UNAVAILABLE
     text = f"El receptor de call center sigue en el estado «{status.text}»"
     return {"kind": "reminder", "status": status.name.lower(), "since": receptor.since / 1e6, "text": text}
-
-
-def _flip_text(flip: Flip) -> str:
-    return f"El receptor de call center pasó de «{flip.before.text}» a «{flip.after.text}»"

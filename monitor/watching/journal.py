@@ -10,7 +10,8 @@ import redis
 from comun import entries, store
 from comun.ids import parse_id
 from comun.messages import Status
-from monitor.watching.alerts import Alert, Event, Receptor
+from monitor.watching.alerts import Alert, Receptor
+from monitor.watching.events import ROLES, Event
 
 KEPT = 1_000  # events, and alerts of a channel; older ones fall off
 
@@ -85,13 +86,17 @@ def decode_receptor(text: str | None) -> Receptor:
 
 def _event(text: str) -> Event:
     event = json.loads(text)
-    entries.moment(event["at"])
-    kind, wanted = event["kind"], ["text"]
+    kind = event["kind"]
+    found = {"at": entries.moment(event["at"]), "kind": kind, "text": entries.text(event["text"])}
     if kind == "flip":
-        wanted += ["before", "after"]
+        found |= {side: Status[event[side].upper()].name.lower() for side in ("before", "after")}
     elif kind not in ("restart", "fault"):
         raise ValueError("not a kind of event")
-    return cast(Event, {"at": event["at"], "kind": kind} | {name: entries.text(event[name]) for name in wanted})
+    if event.get("role") and event["role"] not in ROLES:
+        raise ValueError("not a role")
+    found |= {name: entries.text(event[name]) for name in ("role", "how") if name in event}
+    found |= {name: entries.moment(event[name]) for name in ("lasted",) if name in event}
+    return cast(Event, found)
 
 
 def _receptor(text: str) -> Receptor:

@@ -29,6 +29,7 @@ from monitor.watching.alerts import (
 )
 from monitor.watching.count_buffer import CountBuffer
 from monitor.watching.counter_store import CounterStore
+from monitor.watching.events import noted
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count
 from monitor.watching.worker_restarts import is_told, restarts, sent_at
@@ -90,8 +91,7 @@ class Watcher:
 
     def _note_fault(self, now: float) -> None:
         if self._away_since is not None:
-            text = f"El broker no respondió durante {now - self._away_since:.0f} s"
-            self._journal.write(events=[{"at": self._away_since, "kind": "fault", "text": text}])
+            self._journal.write(events=[noted(self._away_since, "fault", lasted=now - self._away_since)])
             self._away_since = None
 
     def _follow_receptor(self, now: float) -> None:
@@ -129,7 +129,7 @@ class Watcher:
             before = self._client.set(store.BROKER_RUN, run, get=True)
         if before not in (None, run):
             at = now - int(server["uptime_in_seconds"])
-            self._journal.write(events=[{"at": at, "kind": "restart", "text": "El broker se reinició"}])
+            self._journal.write(events=[noted(at, "restart", role="")])
 
     def _note_ages(self) -> None:
         with store.translated():

@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 from comun.errors import MalformedMessage
 from comun.heartbeat import FRESH
 from comun.ids import parse_id, requested_at
-from comun.messages import Role
-from monitor.watching.alerts import Event
+from monitor.watching.events import ROLES, Event, noted
 
-ROLES = {role.id: role.title for role in Role}
 TOGETHER = 2.0  # seconds between two processes of a role that restart together
 
 Beat = dict[str, Any]
@@ -30,8 +28,7 @@ class Restart(NamedTuple):
     @property
     def event(self) -> Event:
         """What is noted of it."""
-        how = f" ({self.how})" if self.how else ""
-        return {"at": self.at, "kind": "restart", "text": f"{ROLES[self.role]} se reinició{how}"}
+        return noted(self.at, "restart", role=self.role, how=self.how)
 
 
 def restarts(beats: Mapping[str, Beat], now: float) -> list[Restart]:

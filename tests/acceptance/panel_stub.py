@@ -11,23 +11,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, jsonify, request
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from comun.ids import new_id
+from comun.language import _, current
 from comun.messages import Hop, Status
 from monitor.door import door
-from monitor.showing import panel_state
+from monitor.showing import pages
+from monitor.showing.panel_state import STATIONS
+from monitor.showing.run_process import BUSY
+from monitor.watching.events import noted, said
 
 MONITOR = Path(__file__).resolve().parents[2] / "monitor"
-STATIONS = [  # id, title, hop, queue, workers, median in ms
-    ("api", "Monitor (API)", 1, None, 2, 0.8),
-    ("platform_request", "Plataforma de mensajes (ida)", 2, "platform", 1, 1.2),
-    ("callcenter", "Receptor de call center", 3, "callcenter", 1, 1.4),
-    ("platform_callback", "Plataforma de mensajes (vuelta)", 4, "platform", 1, 1.3),
-    ("monitor", "Monitor (trabajador)", 5, "monitor", 1, 1.9),
-    ("logs", "Archivos (log manager)", None, "logs", 1, 2.3),
-]
+MEDIANS = (0.8, 1.2, 1.4, 1.3, 1.9, 2.3)  # of the stations, in ms
 
 
 def ratio(good: int, total: int, low: float, high: float) -> dict[str, Any]:
@@ -100,25 +97,24 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
             "unconfirmed": [8 if 131 <= n < 138 else 0 for n in range(300)],
         },
         "events": [
-            {"at": now - 161, "kind": "restart", "text": "platform se reinició"},
-            {"at": now - 169, "kind": "fault", "text": "El broker dejó de responder"},
-            {"at": now - 254, "kind": "flip", "text": "Receptor disponible"},
+            noted(now - 161, "restart", role="platform", how="señal SIGKILL"),
+            noted(now - 169, "fault", lasted=8.0),
+            noted(now - 254, "flip", before="unanswered", after="available"),
         ],
         "stations": [
             {
-                "id": name,
-                "title": title,
-                "hop": hop,
+                "id": station.id,
+                "hop": station.hop,
                 "state": "up",
-                "workers": workers,
-                "queue": queue,
-                "depth": 0 if queue else None,
+                "workers": 2 if station.queue is None else 1,
+                "queue": station.queue,
+                "depth": 0 if station.queue else None,
                 "oldest_ms": None,
-                "median_ms": median if hop and hop > 1 else None,
-                "p95_ms": median * 2.4 if hop and hop > 1 else None,
-                "p99_ms": median * 9.1 if hop and hop > 1 else None,
+                "median_ms": median if station.hop and station.hop > 1 else None,
+                "p95_ms": median * 2.4 if station.hop and station.hop > 1 else None,
+                "p99_ms": median * 9.1 if station.hop and station.hop > 1 else None,
             }
-            for name, title, hop, queue, workers, median in STATIONS
+            for station, median in zip(STATIONS, MEDIANS, strict=True)
         ],
         "outbox": {"size": 0, "oldest_ms": None},
         "dead_letters": 0,
@@ -209,7 +205,7 @@ class PanelStub:
         app.wsgi_app = door(  # type: ignore[method-assign, assignment]
             app.wsgi_app, refusal=lambda _: None, accept=str, beat=lambda _: None, is_plain=lambda _: False
         )
-        app.get("/")(lambda: render_template("panel.html", stations=panel_state.STATIONS))
+        app.get("/")(pages.panel)
         app.get("/api/state")(self._state)
         app.get("/api/history")(self._history)
         app.get("/api/runs", endpoint="runs")(
@@ -224,8 +220,12 @@ class PanelStub:
 
     def _state(self) -> Response:
         self.polls += 1
-        response = Response(json.dumps(self.state), mimetype="application/json")
-        response.set_etag(str(self.version))
+        titles = {station.id: station.title for station in STATIONS}
+        stations = [{**each, "title": titles[each["id"]]} for each in self.state["stations"]]
+        events = [{**each, "text": said(each)} for each in self.state["events"]]
+        state = {**self.state, "stations": stations, "events": events}
+        response = Response(json.dumps(state), mimetype="application/json")
+        response.set_etag(f"{self.version}{current()}")
         response.make_conditional(request)
         self.not_modified += response.status_code == 304
         return response
@@ -245,13 +245,17 @@ class PanelStub:
                 for n, count in enumerate(counts)
             ],
             latency_ms={"p50": 7.1, "p90": 11.0, "p95": 16.4, "p99": 212.0},
-            events=[*self.state["events"], *({**e, "at": e["at"] - step * 120} for e in self.state["events"])],
+            events=[
+                {**event, "at": event["at"] - ago, "text": said(event)}
+                for ago in (0, step * 120)
+                for event in self.state["events"]
+            ],
         )
 
     def _start(self) -> Response:
         self.orders.append(request.get_json())
         if self.current is not None and self.current["stage"] != "ended":
-            response = jsonify(title="Conflict", detail="Ya hay una ejecución en marcha; se hace una a la vez.")
+            response = jsonify(title="Conflict", detail=_(BUSY))
             response.status_code = 409
             return response
         self.current = make_current(**self.orders[-1])
@@ -275,6 +279,7 @@ class PanelStub:
         if self.answer == "refused":
             response = jsonify(title="Service Unavailable", detail="el broker no responde: TimeoutError")
             response.status_code = 503
+            response.headers["Retry-After"] = "2"
             return response
         check = make_check(time.time(), self.rng, self.answer)
         self.change(checks=[check, *self.state["checks"][:19]], logs=[*self.state["logs"], *log_lines(check)][-20:])

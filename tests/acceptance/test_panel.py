@@ -19,10 +19,11 @@ from tests.acceptance.conftest import Suite
 from tests.acceptance.panel_stub import PanelStub, make_check, make_current
 from tests.helpers import missing
 from tests.helpers_run import make_run
+from tests.support.spanish import spanish
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
 WIDTHS = (375, 1440)
-SCHEMES = ("light", "dark")
+LOOKS = (("light", "es-CO"), ("dark", "en-US"))  # colours do not depend on words: each is seen with one language
 OVERFLOWING = """[...document.querySelectorAll('.card')]
     .filter((card) => card.scrollHeight > card.clientHeight + 1).map((card) => card.textContent.trim().slice(0, 40))"""
 
@@ -54,7 +55,8 @@ class Visit:
         self.complaints: list[str] = []
 
     def open(self, url: str, *, wait_for: str = "#checks tr", width: int = 1440, **context: Any) -> Page:
-        page = self._browser.new_context(viewport={"width": width, "height": 900}, locale="es-CO", **context).new_page()
+        options = {"viewport": {"width": width, "height": 900}, "locale": "es-CO", **context}
+        page = self._browser.new_context(**options).new_page()
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"{error}"))
         page.goto(url)
@@ -122,31 +124,55 @@ def dead_worker(stub: PanelStub) -> None:
     stub.change(stations=stations, outbox={"size": 2_310, "oldest_ms": 41_230.0})
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+def dead_broker(stub: PanelStub) -> None:
+    stub.change(broker={"ok": False})
+
+
+@pytest.mark.parametrize(("scheme", "locale"), LOOKS)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
     ("situation", "said"),
     [
-        (idle, "Todo está en marcha y ningún mensaje espera más de 2\u00a0s."),
-        (dead_worker, "Está parado: Receptor de call center. Mensajes que esperan: 34 en «callcenter»"),
-        (lambda stub: stub.change(broker={"ok": False}), "El broker no responde"),
+        (
+            idle,
+            (
+                "Todo está en marcha y ningún mensaje espera más de 2\u00a0s.",
+                "Everything is running and no message waits longer than 2\u00a0sec.",
+            ),
+        ),
+        (
+            dead_worker,
+            (
+                "Está detenido: Receptor de call center. Mensajes que esperan: 34 en «callcenter»",
+                "Stopped: Call-center receptor. Messages waiting: 34 in “callcenter”",
+            ),
+        ),
+        (dead_broker, ("El broker no responde", "The broker is not responding")),
     ],
-    ids=["idle", "dead worker", "dead broker"],
 )
 def test_whatever_happens_it_fits_the_screen_is_accessible_and_says_what_is_wrong(
-    stub: PanelStub, visit: Visit, *, situation: Callable[[PanelStub], None], said: str, width: int, scheme: Any
+    stub: PanelStub,
+    visit: Visit,
+    *,
+    situation: Callable[[PanelStub], None],
+    said: tuple[str, str],
+    width: int,
+    scheme: Any,
+    locale: str,
 ) -> None:
     situation(stub)
-    page = visit.open(stub.url, wait_for="#windows tr", width=width, color_scheme=scheme)
-    expect(page.locator("#flow-note")).to_contain_text(said)
+    page = visit.open(stub.url, wait_for="#windows tr", width=width, color_scheme=scheme, locale=locale)
+    expect(page.locator("#flow-note")).to_contain_text(said[locale == "en-US"])
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert serious_faults(page) == []
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("scheme", "locale"), LOOKS)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_the_screen_and_is_accessible(stub: PanelStub, visit: Visit, width: int, scheme: Any) -> None:
-    page = visit.open(stub.url, width=width, color_scheme=scheme)
+def test_it_fits_the_screen_and_is_accessible(
+    stub: PanelStub, visit: Visit, *, width: int, scheme: Any, locale: str
+) -> None:
+    page = visit.open(stub.url, width=width, color_scheme=scheme, locale=locale)
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(OVERFLOWING) == []
@@ -429,7 +455,7 @@ def test_a_state_with_nothing_in_it_yet_is_drawn(stub: PanelStub, visit: Visit) 
     expect(page.locator("#receptor")).to_have_text("Sin datos todavía")
     expect(page.locator("#verdict")).to_have_text("No concluyente")
     expect(page.locator("#verdict-note")).to_contain_text("aún no hay consultas")
-    expect(page.locator("#station-monitor")).to_contain_text("Parado")
+    expect(page.locator("#station-monitor")).to_contain_text("Detenido")
     assert serious_faults(page) == []
 
 
@@ -488,6 +514,83 @@ def test_the_real_suite_shows_a_check_a_receptor_set_to_nothing_and_its_own_abse
     expect(page.locator("#answer")).to_contain_text("No disponible :( en", timeout=20_000)
     expect(page.locator("#receptor")).to_have_text("No disponible :(", timeout=20_000)
     assert serious_faults(page) == []
+
+
+# All that somebody may see or hear of a page, but what says itself that it is in another language.
+TEXTS = """() => {
+    const ours = [...document.querySelectorAll('body, body *')].filter((e) => !e.closest('script, [lang]:not(html)'));
+    const own = (e) => [...e.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data);
+    const told = (e) => ['title', 'aria-label', 'data-empty'].map((name) => e.getAttribute(name) ?? '');
+    return [document.title, ...ours.flatMap((e) => [...own(e), ...told(e)])].map((text) => text.trim()).filter(Boolean);
+}"""
+
+
+def nothing_yet(stub: PanelStub) -> None:
+    idle(stub)
+    nothing = {"good": 0, "total": 0, "ratio": None, "low": None, "high": None}
+    stub.change(windows=[{**each, "service": nothing, "reported": nothing} for each in stub.state["windows"]])
+
+
+def everything_wrong(stub: PanelStub) -> None:
+    stations = [{**each, "state": "down", "workers": 0} for each in stub.state["stations"]]
+    stub.change(
+        stations=stations,
+        outbox={"size": 1, "oldest_ms": None},
+        failing=[{"process": "monitor", "loop": "resender", "error": "ResponseError"}],
+        refused=[{"code": "OOM", "commands": 1}],
+        unreadable=[{"key": "suite:events", "entries": 1}],
+        receptor={**stub.state["receptor"], "status": "unanswered", "answered": time.time() - 900},
+        checks=[{**each, "late": True} for each in stub.state["checks"]],
+    )
+    stub.current = {**make_current(), "stopping": True, "stage": "settling"}
+
+
+def test_not_a_word_of_the_english_page_is_spanish_whatever_happens(stub: PanelStub, visit: Visit) -> None:
+    stub.runs = [{**each, "name": "20261126-120000-x"} for each in stub.runs]
+    page = visit.open(stub.url, locale="en-GB")
+    expect(page.locator("#receptor")).to_have_text("Available :)")
+    expect(page.locator("#windows tr").nth(3)).to_contain_text("412,733")
+    expect(page.locator("#events li").nth(1)).to_contain_text("The broker did not respond for 8\u202fs")
+    expect(page.locator("#events li").first).to_contain_text("The message platform restarted (signal SIGKILL)")
+    assert spanish(page.evaluate(TEXTS)) == []
+    page.locator("#checks button").first.click()
+    assert spanish(page.evaluate(TEXTS)) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="7 days").click()
+    expect(page.locator("#timeline-title")).to_have_text("Answers every 60\u00a0min over the last 7 days")
+    stub.answer = "refused"
+    page.get_by_role("button", name="Check status").click()
+    expect(page.locator("#answer")).to_have_text("Refused: the broker could not store it in time")
+    stub.current = make_current()  # another tab was quicker
+    page.get_by_role("button", name="Start run").click()
+    expect(page.locator("#run-refusal")).to_have_text("A run is already going on; they are made one at a time.")
+    for situation, shown in (
+        (nothing_yet, "No data yet"),
+        (dead_worker, "41\u00a0sec"),
+        (everything_wrong, "Keeps failing"),
+        (dead_broker, "The broker is not responding"),
+    ):
+        situation(stub)
+        expect(page.locator("main")).to_contain_text(shown)
+        assert spanish(page.evaluate(TEXTS)) == []
+    expect(page.locator("#current-text")).to_contain_text("reconciling, stopping: 333 of 1,000 requests")
+    stub.current = {**make_current(), "stage": "ended"}
+    expect(page.locator("#current-text")).to_have_text("“panel” ended: no report, and it said nothing")
+    stub.stop()
+    expect(page.locator("#stale")).to_contain_text("No connection to the monitor. Data from", timeout=15_000)
+    assert spanish(page.evaluate(TEXTS)) == []
+
+
+def test_the_other_language_is_a_click_away_and_stays(stub: PanelStub, visit: Visit) -> None:
+    page = visit.open(stub.url)
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("#receptor")).to_have_text("Available :)")
+    page.reload()
+    expect(page.locator("#station-logs .does")).to_have_text("Records every hop and every answer")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.get_by_role("link", name="Español").click()
+    expect(page.locator("#receptor")).to_have_text("Disponible :)")
+    expect(page.locator("#windows tr").nth(3)).to_contain_text("412\u202f733")
 
 
 def reds(page: Page, canvas: str) -> int:

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from comun import heartbeat, store
 from comun.ids import new_id
 from comun.messages import Check, Status
+from monitor.watching.events import noted
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count
 from tests.helpers import free_port, wait_until
@@ -48,6 +49,31 @@ def test_a_state_that_has_not_changed_is_not_sent_again(monitor: Monitor, client
     assert client.get("/api/state", headers={"If-None-Match": tag}).status_code == 304
     monitor.end(1, at=time.time() - 30)
     wait_until(lambda: client.get("/api/state", headers={"If-None-Match": tag}).status_code == 200, 10)
+
+
+def test_the_state_is_told_in_each_readers_language(monitor: Monitor, client: FlaskClient) -> None:
+    at = time.time() - 5
+    monitor.journal.write(events=[noted(at, "restart", role="logs"), noted(at, "fault", lasted=3.0)])
+    answers = {each: client.get("/api/state", headers={"Accept-Language": each}) for each in ("es", "en")}
+    spanish, english = (each.get_json() for each in answers.values())
+    assert [event["text"] for event in spanish["events"]] == [
+        "El broker no respondió durante 3\u202fs",
+        "El log manager se reinició",
+    ]
+    assert [event["text"] for event in english["events"]] == [
+        "The broker did not respond for 3\u202fs",
+        "The log manager restarted",
+    ]
+    assert english["stations"][3]["title"] == "Message platform (return)"
+    assert len({each.headers["ETag"] for each in answers.values()}) == 2
+    for language, answer in answers.items():
+        assert answer.headers["Content-Language"] == language
+        assert answer.headers["Vary"] == "Accept-Language"
+    for path in ("/static/panel.css", "/metrics"):
+        assert "Content-Language" not in client.get(path).headers, path
+    badge = client.get("/badge/availability.json?window=1h", headers={"Accept-Language": "en"}).get_json()
+    assert (badge["label"], badge["message"]) == ("availability 1h", "no data")
+    assert client.get("/?lang=fr").status_code == 400
 
 
 def test_two_processes_agree_on_the_entity_tag(broker_url: str, monitor: Monitor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from comun.language import speaking
 from comun.settings import Settings
 from monitor.showing.run_process import Order, RunProcess, RunRefused
 from tests.helpers import free_port, wait_until
@@ -87,10 +88,12 @@ def test_a_run_gets_these_settings_and_nothing_of_other_programs(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "de-otro-programa")
     monkeypatch.setattr("monitor.showing.run_process._experiment", lambda *_: ["env"])
     process = RunProcess(settings)
-    process.start(ORDER)
+    with speaking("en"):
+        process.start(ORDER)
     wait_until(lambda: ended(process), 20)
     output = tmp_path / "var" / "panel-run" / "output.txt"
     assert f"MONITOR_PORT={settings.monitor_port}" in output.read_text()
+    assert "LANGUAGE=en" in output.read_text()  # it speaks as the page from which it was started
     assert "de-otro-programa" not in output.read_text()
     assert output.stat().st_mode & 0o077 == 0
     started = process.current()

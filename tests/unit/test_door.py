@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from comun.errors import AcceptanceUncertain, Overloaded, WrongClock
 from comun.ids import new_id
+from comun.language import current
 from monitor.door import NO_STORE, door, is_plain_check
 from monitor.security import guard
 from monitor.web import create_app
@@ -68,6 +69,7 @@ HEADERS = {
     "HTTP_SEC_FETCH_SITE": ["cross-site", "same-origin"],
     "HTTP_SEC_PURPOSE": ["prefetch"],
     "HTTP_ACCEPT": ["text/html", "application/json", "x" * 5_000],
+    "HTTP_ACCEPT_LANGUAGE": ["en", "es;q=0.5, en-US", "\xff;q=x"],
     "HTTP_IF_NONE_MATCH": ["*"],
     "HTTP_RANGE": ["bytes=0-3"],
     "HTTP_COOKIE": ["a=b; c"],
@@ -96,6 +98,34 @@ def test_every_request_gets_the_same_with_the_short_way_and_without(
     short, whole = (answer({**common, **request}, token, plain) for plain in (is_plain_check, lambda _: False))
     assert short == whole
     assert short.headers[-len(NO_STORE) :] == NO_STORE
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "accepted", "language"),
+    [
+        ("/no-existe", "", "en-GB,en;q=0.9,es;q=0.8", "en"),
+        ("/no-existe", "lang=es", "en", "en"),  # of a page alone the address may say it
+        ("/", "lang=es&lang=en", "en", "es"),
+        ("/docs", "lang=en", "es-CO", "en"),
+        ("/docs", "lang=fr", "en", "en"),
+        ("/", "", "fr, en;q=0.1", "en"),
+        ("/", "", "fr", "es"),
+        ("/", "", "", "es"),
+        ("/", "", "\xff;;q=,en;q=9", "es"),
+        ("/status", "", "en", None),
+        ("/status/x", "lang=en", "en", None),
+    ],
+)
+def test_all_but_checks_is_said_in_the_language_that_the_page_or_the_browser_asks_for(
+    path: str, query: str, accepted: str, language: str | None
+) -> None:
+    request = {"PATH_INFO": path, "QUERY_STRING": query, "HTTP_ACCEPT_LANGUAGE": accepted, "REQUEST_METHOD": "POST"}
+    common = {"SERVER_NAME": "localhost", "SERVER_PORT": "5000", "wsgi.url_scheme": "http", "SCRIPT_NAME": ""}
+    found = answer({**common, **request}, "", is_plain_check)
+    assert dict(found.headers).get("Content-Language") == language
+    assert [value for name, value in found.headers if name == "Vary"] == ["Accept-Language"] * (language is not None)
+    assert ("There is no such address." in found.body.decode()) == (language == "en")
+    assert current() == "es"  # the thread's next request starts anew
 
 
 def test_the_short_way_is_taken_by_a_plain_check_alone() -> None:

@@ -5,8 +5,11 @@ import pytest
 
 from comun.heartbeat import running
 from comun.ids import new_id
+from comun.language import speaking
 from comun.messages import Check, Status, encode, requested
+from monitor.watching.events import noted, said
 from monitor.watching.worker_restarts import Restart, is_told, restarts, sent_at
+from tests.support.spanish import spanish
 
 NOW = 1_795_000_000.0
 
@@ -50,6 +53,8 @@ def test_an_end_that_the_supervisor_saw_is_a_restart_at_once_whoever_follows():
         "at": NOW - 3,
         "kind": "restart",
         "text": "El log manager se reinició (señal SIGKILL)",
+        "role": "logs",
+        "how": "señal SIGKILL",
     }
     assert found.gone == "old"
 
@@ -67,6 +72,32 @@ def test_an_end_that_the_supervisor_saw_is_a_restart_at_once_whoever_follows():
 def test_processes_of_one_role_that_restart_together_are_told_once(at, born, role, told):
     before = {"at": 10.0, "kind": "restart", "text": "La API del monitor se reinició"}
     assert is_told(Restart(role, at, "gone", born), [before]) is told
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (noted(1.0, "restart", role="platform", how=""), "The message platform restarted"),
+        (noted(1.0, "restart", role="logs", how="señal SIGKILL"), "The log manager restarted (signal SIGKILL)"),
+        (noted(1.0, "restart", role="logs", how="código 3"), "The log manager restarted (code 3)"),
+        (
+            noted(1.0, "restart", role="api", how="uno de sus procesos"),
+            "The monitor's API restarted (one of its processes)",
+        ),
+        (noted(1.0, "restart", role=""), "The broker restarted"),
+        (noted(1.0, "fault", lasted=1234.4), "The broker did not respond for 1,234\u202fs"),
+        (
+            noted(1.0, "flip", before="available", after="unanswered"),
+            "The call-center receptor went from “Available :)” to “Unanswered”",
+        ),
+        ({"at": 1.0, "kind": "restart", "text": "de una versión anterior"}, "de una versión anterior"),
+    ],
+)
+def test_what_happened_is_said_in_the_readers_language_though_it_was_noted_in_spanish(event, text):
+    assert spanish([event["text"]])
+    with speaking("en"):
+        assert said(event) == text
+    assert said(event) == event["text"]
 
 
 def test_five_kills_within_two_seconds_are_five_restarts():

@@ -8,6 +8,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 from prometheus_client import CollectorRegistry
 
+from comun import language
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.outbox import Outbox
@@ -16,16 +17,18 @@ from monitor.intake import Intake
 from monitor.results import Results
 from monitor.showing import history, panel_state, runs_api
 from monitor.showing.api import Sources, make_api
-from monitor.showing.openapi import allowed, describe_api, operations
+from monitor.showing.openapi import describe_api, document
 from monitor.showing.panel import Panel, tag
 from monitor.showing.run_process import RunProcess
 from monitor.showing.runs import Runs
 from monitor.showing.runs_api import RunSources, make_runs_api
 from monitor.showing.snapshot import nothing
-from monitor.watching.alerts import Event, Flip, Receptor, flip_event
+from monitor.watching.alerts import Flip, Receptor, flip_event
 from monitor.watching.counter_store import CounterStore
+from monitor.watching.events import Event
 from monitor.watching.journal import Journal
 from monitor.web import create_app
+from tests.support.spanish import spanish
 
 NOW = 1_795_000_000.25
 DOCUMENT = describe_api()
@@ -149,16 +152,32 @@ def test_the_name_of_a_run_follows_one_rule_here_in_the_description_and_in_load(
 
 
 def test_the_documentation_tells_every_path_without_script_or_anything_from_elsewhere():
-    app = make_app()
-    with app.test_request_context("/docs"):
-        page = app.jinja_env.get_template("docs.html").render(
-            document=DOCUMENT, operations=operations(DOCUMENT), allowed=allowed
-        )
+    page = make_app().test_client().get("/docs").text
     assert "<script" not in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
     for path, item in DOCUMENT["paths"].items():
         for method in item:
             assert f"{method.upper()} {path}<" in page
+
+
+def texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, each in value.items() if key not in ("pattern", "enum") for text in texts(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in texts(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_in_english_the_document_and_its_page_have_not_a_word_of_spanish():
+    with language.speaking("en"):
+        described, page = document(), make_app().test_client().get("/docs").text
+        state = full_state()
+    assert described["info"]["title"] == "Monitor of the availability experiment"
+    assert spanish([text for text in texts(described) if "$ref" not in text]) == []
+    page = page.replace('lang="es">Español<', "><").replace("<td>es, en</td>", "")
+    assert spanish(re.findall(r">([^<]+)<", page)) == []
+    assert spanish([event["text"] for event in state["events"]] + [each["title"] for each in state["stations"]]) == []
+    assert document() == DOCUMENT
 
 
 def test_the_entity_tag_changes_with_what_happened_and_not_with_the_time():
