@@ -11,6 +11,7 @@ from experimento.runs.records import Outcome
 from experimento.runs.run_folder import ENDS, FINDINGS, Run
 
 _SAMPLES = 20  # of each kind in a summary
+_WRITTEN = (Status.AVAILABLE.text, Status.UNAVAILABLE.text)  # in a file that a sample quotes
 _RANKS = {name: PERCENTILES[name] for name in ("p50", "p90", "p99", "max")}
 
 
@@ -51,7 +52,7 @@ def _sample(run: Run, sample: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": check_id,
         "hop": Hop(hop).name.lower() if hop in list(Hop) else None,
-        "detail": retold(str(sample.get("detail") or "")),
+        "detail": retold(str(sample.get("detail") or ""), _WRITTEN),
         "witness": str(sample.get("witness") or ""),
         "trail": _times(run, check_id),
     }

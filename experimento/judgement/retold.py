@@ -14,9 +14,12 @@ from babel.messages import mofile
 
 from comun.figures import decimal, percent
 from comun.language import LANGUAGES, LOCALE, OURS, current
+from experimento.judgement.wording import WARNING
 
 _LEAST = 6  # letters that one of our sentences has besides its values: fewer could be anybody's
 _KEPT = 2_000  # sentences
+_DEEP = 4  # sentences in a value of another one
+_FIGURE = 20  # characters
 _FIGURES = {  # whole, decimals, and the unit or the percent sign
     "es": re.compile(r"(\d{1,3}(?:\u202f\d{3})*)(?:,(\d+))?(\u202f%|(?:\u202f\D+)?)"),
     "en": re.compile(r"(\d{1,3}(?:,\d{3})*)(?:\.(\d+))?(%|(?:\u202f\D+)?)"),
@@ -54,29 +57,34 @@ class _Text(NamedTuple):
         return dict(zip(self.names, [*found, sentence[start:end]], strict=True)) if start < end else None
 
 
-def retold(sentence: str) -> str:
-    """Say a sentence of ours in the language in use, whichever it was written in."""
-    return _retold(sentence, current())
+def retold(sentence: str, quoted: tuple[str, ...] = ()) -> str:
+    """Say a sentence of ours in the language in use, whichever it was written in; values that are `quoted` stay."""
+    return sentence if len(sentence) > WARNING else _retold(sentence, current(), quoted, _DEEP)
 
 
 @lru_cache(maxsize=_KEPT)
-def _retold(sentence: str, language: str) -> str:
+def _retold(sentence: str, language: str, quoted: tuple[str, ...], deep: int) -> str:
     fitting = [(text, values) for text in _texts() if (values := text.values(sentence)) is not None]
-    if not fitting:
+    if not fitting or not deep:
         return sentence
     text, values = max(fitting, key=lambda found: (len(found[0].own), found[0].language == language))
     if text.language == language:
         return sentence
     parts, names = _split(text.everywhere[language])
-    again = [_value(values.get(name, ""), text.language, language) for name in names]
-    return "".join(part + value for part, value in zip(parts, [*again, ""], strict=True))
+    told = parts[0]
+    for name, part in zip(names, parts[1:], strict=True):
+        value = values.get(name, "")
+        if value not in quoted:
+            value = _figure(value, text.language) or _retold(value, language, quoted, deep - 1)
+        told += value + part
+    return told
 
 
-def _value(value: str, written: str, language: str) -> str:
-    """Return a value, which may be one of our sentences or a figure, as the language has it."""
-    figure = _FIGURES[written].fullmatch(value)
-    if figure is None or value.isdigit():
-        return _retold(value, language)
+def _figure(value: str, written: str) -> str | None:
+    """Return a figure that was written in a language as the one in use has it; None if it is none, or a bare number."""
+    figure = _FIGURES[written].fullmatch(value[: _FIGURE + 1])
+    if figure is None or len(value) > _FIGURE or value.isdigit():
+        return None
     whole, decimals, unit = figure.groups(default="")
     digits = "".join(filter(str.isdigit, whole))
     return decimal(float(f"{digits}.{decimals or 0}"), len(decimals)) + (percent(0)[1:] if unit.endswith("%") else unit)
@@ -108,7 +116,11 @@ def _translated() -> Iterator[dict[str, str]]:
 def _split(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the parts of a text around its values, one more than those, and the names of the values."""
     parts, names = [""], []
-    for literal, name, _spec, _conversion in Formatter().parse(text):
+    try:
+        found = list(Formatter().parse(text))
+    except ValueError:  # it has no values, and a brace is a brace
+        return (text,), ()
+    for literal, name, _spec, _conversion in found:
         parts[-1] += literal
         if name is not None:
             names.append(name)

@@ -41,7 +41,7 @@ print(json.dumps(made))
 SPANISH = re.compile(
     r"\b(el|la|los|las|del?|que|con|un|una|por|se|sin|para|es|son|más|ninguna?|peticiones|consultas?|ejecución)\b"
 )
-# Another part's, or data: a sample and a reason that are sentences of nobody.
+# Another part's, or data: a reason that a service gave.
 OF_OTHERS = (*END_TITLES.values(), *FINDING_TITLES.values(), "503: Sobrecarga")
 
 
@@ -108,8 +108,21 @@ def test_what_is_said_again_keeps_its_values(spanish: str, english: str) -> None
         assert retold(english) == english
 
 
+def test_sentences_within_sentences_have_an_end() -> None:
+    with language.speaking("en"):
+        assert retold("requisito «a»: " * 100 + "1" * 400).startswith("requirement “a”: requirement “a”: ")
+
+
+def test_what_is_quoted_from_a_file_stays_as_it_is_there() -> None:
+    sentence = "requisito «p99»: no cumple"
+    with language.speaking("en"):
+        assert retold(sentence) == "requirement “p99”: not met"
+        assert retold(sentence, ("no cumple",)) == "requirement “p99”: no cumple"
+
+
 @pytest.mark.parametrize(
-    "foreign", ["", "503: Sobrecarga", "{name}", "a b", "y 3 más o menos", " de ".join("abc" * 20)]
+    "foreign",
+    ["", "503: Sobrecarga", "{name}", "a b", "y 3 más o menos", " de ".join("abc" * 20), "requisito «a»: " * 9_999],
 )
 def test_what_is_no_sentence_of_ours_stays_as_it_is(foreign: str) -> None:
     with language.speaking("en"):
