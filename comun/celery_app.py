@@ -20,6 +20,7 @@ from comun import entries, store, transport
 from comun.dead_letters import DeadLetters
 from comun.envelope import REFUSED
 from comun.errors import MalformedMessage
+from comun.language import _
 from comun.log_lines import JsonLines, keep_clean
 from comun.messages import QUEUES
 from comun.remote import PING
@@ -105,7 +106,7 @@ class SuiteConsumer(Consumer):
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Keep a message for a task that this worker does not have."""
-        self._refuse(message, MalformedMessage(f"tarea desconocida: {exc}"))
+        self._refuse(message, MalformedMessage(_("tarea desconocida: {task}", task=exc)))
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Keep a message whose headers Celery finds invalid."""

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from comun.errors import MalformedMessage
+from comun.language import N_, _
 from comun.messages import Route
 
 REFUSED = "refused"  # header of a message that only carries what was refused: the reason
 TASKS = {queue: {route.task for route in Route if route.queue == queue} for queue in (r.queue for r in Route)}
 Payload = dict[str, Any]  # a message as kombu's channels pass it on, with the body decoded beside it
 LONGEST_ID = 255  # characters
+NO_MESSAGE, NO_BODY = N_("no es un mensaje: {kind}"), N_("el cuerpo no es JSON: {kind}")
+WHOLE, OPTIONS = N_("mensaje"), N_("opciones")  # what a field is one of
 
 
 def _one_of(*allowed: object) -> Callable[[object], bool]:
@@ -96,12 +99,12 @@ EMBEDDED = ("callbacks", "chain", "chord", "errbacks")
 def unwrap(raw: bytes, queue: str) -> Payload:
     """Read an entry of a queue and make the message that goes on from it. Raises MalformedMessage."""
     if queue not in TASKS:
-        raise MalformedMessage("no es un mensaje que un worker tomara de una cola")
-    entry = _check("mensaje", _json(raw, "no es un mensaje"), ENVELOPE)
+        raise MalformedMessage(_("no es un mensaje que un worker tomara de una cola"))
+    entry = _check(WHOLE, _json(raw, NO_MESSAGE), ENVELOPE)
     _check("properties", entry["properties"], PROPERTIES)
     headers = _check("headers", entry["headers"], HEADERS)
     if headers["task"] not in TASKS[queue]:
-        raise MalformedMessage(f"tarea desconocida: {_shown(headers['task'])}")
+        raise MalformedMessage(_("tarea desconocida: {task}", task=_shown(headers["task"])))
     about = {"task": headers["task"], "id": headers["id"], "root_id": headers["id"]}
     return _payload(queue, entry["body"], about, _body(entry["body"]))
 
@@ -127,15 +130,15 @@ def _body(text: str) -> list[Any]:
     try:
         raw = base64.b64decode(text, validate=True)
     except ValueError as exc:
-        raise MalformedMessage(f"el cuerpo no es base64: {exc}") from exc
-    body = _json(raw, "el cuerpo no es JSON")
+        raise MalformedMessage(_("el cuerpo no es base64: {why}", why=exc)) from exc
+    body = _json(raw, NO_BODY)
     if not isinstance(body, list) or len(body) != 3 or [type(part) for part in body[:2]] != [list, dict]:
-        raise MalformedMessage("el cuerpo no es [argumentos, argumentos con nombre, opciones] como lo envía Celery")
+        raise MalformedMessage(_("el cuerpo no es [argumentos, argumentos con nombre, opciones] como lo envía Celery"))
     if not _is_shallow(body, DEEPEST):
-        raise MalformedMessage(f"el cuerpo anida más de {DEEPEST} niveles")
-    _check("opciones", body[2] or {}, dict.fromkeys(EMBEDDED, _nothing))
+        raise MalformedMessage(_("el cuerpo anida más de {n} niveles", n=DEEPEST))
+    _check(OPTIONS, body[2] or {}, dict.fromkeys(EMBEDDED, _nothing))
     if body[2] and not body[2].keys() <= set(EMBEDDED):
-        raise MalformedMessage("el cuerpo trae opciones desconocidas")
+        raise MalformedMessage(_("el cuerpo trae opciones desconocidas"))
     return body
 
 
@@ -146,11 +149,18 @@ def _is_shallow(found: object, room: int) -> bool:
 
 def _check(name: str, found: object, fields: dict[str, Callable[[object], bool]]) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise MalformedMessage(f"no es un mensaje de Celery: {name} no es un objeto sino {_shown(found)}")
+        raise MalformedMessage(
+            _("no es un mensaje de Celery: {name} no es un objeto sino {shown}", name=_(name), shown=_shown(found))
+        )
     for field, is_allowed in fields.items():
         if not is_allowed(found.get(field)):
             raise MalformedMessage(
-                f"no es un mensaje de Celery: {name} con {field} inválido: {_shown(found.get(field))}"
+                _(
+                    "no es un mensaje de Celery: {name} con {field} inválido: {shown}",
+                    name=_(name),
+                    field=field,
+                    shown=_shown(found.get(field)),
+                )
             )
     return found
 
@@ -159,7 +169,7 @@ def _json(raw: bytes, otherwise: str) -> object:
     try:
         return json.loads(raw.decode())  # decoded here: of bytes, json would take UTF-16 and UTF-32 too
     except (ValueError, RecursionError) as exc:
-        raise MalformedMessage(f"{otherwise}: {type(exc).__name__}") from exc
+        raise MalformedMessage(_(otherwise, kind=type(exc).__name__)) from exc
 
 
 def _shown(value: object) -> str:

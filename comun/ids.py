@@ -4,6 +4,7 @@ import re
 import uuid
 
 from comun.errors import MalformedMessage
+from comun.language import _
 
 _SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-3][0-9a-f]{2}-[89ab][0-9a-f]{3}-[0-9a-f]{12}").fullmatch
 
@@ -29,7 +30,7 @@ def parse_id(text: object) -> str:
     """Return the id in canonical form, or raise MalformedMessage if it is not one of ours."""
     if isinstance(text, str) and _SHAPE(text) and text[15:18] < "3e8":  # 0x3e8 is 1000
         return text
-    raise MalformedMessage(f"no es un id de consulta (UUIDv7): {str(text)[:64]!r}")
+    raise MalformedMessage(_("no es un id de consulta (UUIDv7): {shown!r}", shown=str(text)[:64]))
 
 
 def to_bytes(check_id: str) -> bytes:

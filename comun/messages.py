@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from comun.errors import MalformedMessage
 from comun.ids import parse_id, requested_at
-from comun.language import N_
+from comun.language import N_, _
 
 MAX_BATCH = 5_000  # checks in one message; the publisher sends at most 1,000
 DEADLINE = 30.0  # seconds within which a check has to end, unless the setting says otherwise
@@ -56,13 +56,13 @@ class Hop(IntEnum):
 
 
 _LINES = {
-    Hop.REQUESTED: ("Monitor", "Solicitud de consulta de estado encolada exitosamente."),
+    Hop.REQUESTED: (N_("Monitor"), "Solicitud de consulta de estado encolada exitosamente."),
     Hop.RELAYED: (
-        "Plataforma de mensajes",
+        N_("Plataforma de mensajes"),
         "Mensaje recibido desde el monitor, reenviando solicitud al receptor de call center.",
     ),
     Hop.ANSWERED: (
-        "Receptor call center",
+        N_("Receptor call center"),
         "Mensaje recibido desde la plataforma de mensajes, enviando respuesta a la plataforma de mensajes.",
     ),
     Hop.RETURNED: (
@@ -162,24 +162,26 @@ def decode(batch: object, hops: int) -> list[Check]:
     exactly from hop 3 (ANSWERED) on.
     """
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
-        raise MalformedMessage(f"se esperaba una lista de 1 a {MAX_BATCH} consultas")
+        raise MalformedMessage(_("se esperaba una lista de 1 a {n} consultas", n=MAX_BATCH))
     answered = hops >= Hop.ANSWERED
     return [_decode_one(entry, hops, answered) for entry in batch]
 
 
 def _decode_one(entry: object, hops: int, answered: bool) -> Check:
     if not isinstance(entry, list) or len(entry) != hops + 1:
-        raise MalformedMessage(f"se esperaba una consulta con {hops} saltos: {str(entry)[:64]!r}")
+        raise MalformedMessage(
+            _("se esperaba una consulta con {hops} saltos: {entry!r}", hops=hops, entry=str(entry)[:64])
+        )
     check_id, status, *times = entry
     trail = (requested_at(parse_id(check_id)), *times)
     for time in trail:
         if type(time) is not int or not EARLIEST <= time < LATEST:
-            raise MalformedMessage(f"hora absurda: {str(time)[:64]!r}")
+            raise MalformedMessage(_("hora absurda: {time!r}", time=str(time)[:64]))
     if not answered and status is None:
         return Check(check_id, None, trail)
     if answered and type(status) is int and 0 <= status <= 1:
         return Check(check_id, _ANSWERS[status], trail)
-    raise MalformedMessage(f"estado imposible tras {hops} saltos: {str(status)[:64]!r}")
+    raise MalformedMessage(_("estado imposible tras {hops} saltos: {status!r}", hops=hops, status=str(status)[:64]))
 
 
 _ANSWERS = (Status.UNAVAILABLE, Status.AVAILABLE)

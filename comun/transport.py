@@ -18,6 +18,7 @@ from comun import store
 from comun.dead_letters import ENTRY_KEPT
 from comun.envelope import Payload, refused, unwrap
 from comun.errors import MalformedMessage
+from comun.language import _
 from comun.messages import QUEUES
 from comun.remote import only_ping
 
@@ -134,7 +135,7 @@ class Channel(redis.Channel):
         length = len(raw) if length is None else length
         try:
             if length > len(raw):
-                raise MalformedMessage(f"mensaje de {length} bytes: se guarda recortado")
+                raise MalformedMessage(_("mensaje de {length} bytes: se guarda recortado", length=length))
             payload = unwrap(raw, queue)
         except MalformedMessage as exc:
             payload = refused(raw, queue, str(exc))

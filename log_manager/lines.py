@@ -6,6 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from comun.errors import MalformedMessage
+from comun.language import _
 from comun.messages import Check, Hop, Status
 
 LONGEST = {"component": 200, "message": 10_000, "date": 64}  # characters of a plain event
@@ -83,9 +84,10 @@ def plain_line(
         date = f"{local:%Y-%m-%d %H:%M:%S.%f}"
     values = {"component": component, "message": message, "date": date}
     if rest or other:
-        raise MalformedMessage("write_log espera (componente, mensaje, fecha) o (salto, consultas)")
+        raise MalformedMessage(_("write_log espera (componente, mensaje, fecha) o (salto, consultas)"))
     for name, value in values.items():
         if not isinstance(value, str) or len(value) > LONGEST[name]:
-            raise MalformedMessage(f"{name} debe ser un texto de hasta {LONGEST[name]} caracteres: {str(value)[:64]!r}")
+            given = {"name": name, "most": LONGEST[name], "found": repr(str(value)[:64])}
+            raise MalformedMessage(_("{name} debe ser un texto de hasta {most} caracteres: {found}", **given))
     clean = {name: "".join(c if c.isprintable() else " " for c in str(value)) for name, value in values.items()}
     return f"[{clean['date']}] - {clean['component']} - {clean['message']}\n"

@@ -5,6 +5,7 @@ from typing import Any
 
 from comun.bus import Bus
 from comun.errors import MalformedMessage
+from comun.language import _
 from comun.messages import Hop, Route, decode
 from comun.outbox import Outbox
 from comun.retry import insist
@@ -29,7 +30,7 @@ def register(bus: Bus, ledger: Ledger, outbox: Outbox, retention: Retention) -> 
 
     def _write_batch(number: object, batch: object) -> None:
         if type(number) is not int or number not in TRAIL_LENGTH:
-            raise MalformedMessage(f"salto desconocido: {str(number)[:64]!r}")
+            raise MalformedMessage(_("salto desconocido: {found}", found=repr(str(number)[:64])))
         hop = Hop(number)
         checks = decode(batch, TRAIL_LENGTH[hop])
         written = insist(lambda: ledger.record(hop, checks))

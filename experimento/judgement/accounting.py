@@ -5,7 +5,7 @@ from typing import Any
 
 from comun.messages import Hop, Status
 from experimento.judgement.refusals import group_reasons
-from experimento.judgement.retold import retold
+from experimento.retold import retold
 from experimento.runs.latency import PERCENTILES
 from experimento.runs.records import Outcome
 from experimento.runs.run_folder import ENDS, FINDINGS, Run

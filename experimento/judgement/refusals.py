@@ -7,7 +7,7 @@ from typing import Any
 
 from comun.language import _
 from comun.text import clean
-from experimento.judgement.retold import retold
+from experimento.retold import retold
 from experimento.runs.records import Outcome, Record
 
 SHOWN = 10  # reasons

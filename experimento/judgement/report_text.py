@@ -20,12 +20,12 @@ from experimento.judgement.wording import (
     NEW_LOOK,
     OUTCOME_TITLES,
     STAGE_TITLES,
-    WARNING,
     latency,
     more_reasons,
     too_few,
 )
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
+from experimento.retold import LONGEST
 from experimento.runs.run_folder import ENDS, FINDINGS
 from experimento.screen import Paint, plain
 
@@ -73,15 +73,15 @@ def render_markdown(summary: Summary) -> str:
         verdict = Verdict(item["verdict"])
         lines.append(f"| {_SIGNS[verdict]} | `{item['text']}` | **{verdict.text}** | {item['reason']} |")
     lines += ["", *(f"- {line}" for line in (*_accounting_lines(summary), *_share_lines(summary)))]
-    lines += [f"- {markdown(fault.sentence, WARNING)}" for fault in tell(summary)]
-    lines += [f"- {markdown(reason, WARNING)}" for reason in _reasons(summary)]
-    lines += [_("- **Aviso:** {warning}", warning=markdown(warning, WARNING)) for warning in _warnings(summary)]
+    lines += [f"- {markdown(fault.sentence, LONGEST)}" for fault in tell(summary)]
+    lines += [f"- {markdown(reason, LONGEST)}" for reason in _reasons(summary)]
+    lines += [_("- **Aviso:** {warning}", warning=markdown(warning, LONGEST)) for warning in _warnings(summary)]
     columns = (_("Latencia"), *_RANKS, _MISSING)
     lines += ["", f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(_RANKS) + 1)]
     for stage, row in _latencies(summary):
         cells = " | ".join(latency(row[rank]) for rank in _RANKS)
         lines.append(f"| {STAGE_TITLES[stage]} | {cells} | {percent(row['unanswered'])} |")
-    lines += ["", *(f"- {title}: {markdown(text, WARNING)}" for title, text in rows(summary["run"]))]
+    lines += ["", *(f"- {title}: {markdown(text, LONGEST)}" for title, text in rows(summary["run"]))]
     return "\n".join(lines) + "\n"
 
 

@@ -17,9 +17,8 @@ from experimento.judgement.judging import judge_all
 from experimento.judgement.measures import Measures, measure, share_of_time
 from experimento.judgement.refusals import stretches
 from experimento.judgement.requirements import Requirement
-from experimento.judgement.retold import retold
 from experimento.judgement.verdict import Estimate, Verdict, estimate, worst
-from experimento.judgement.wording import WARNING
+from experimento.retold import LONGEST, retold
 from experimento.runs.events import Event
 from experimento.runs.latency import END_TO_END, GET, PERCENTILES, percentile, percentiles
 from experimento.runs.run_folder import Run
@@ -92,7 +91,7 @@ def _run(run: Run, measures: Measures) -> dict[str, Any]:
         "sequential": bool(plan.get("sequential")),
         "interrupted": bool(plan.get("interrupted")),
         "made_with": _clean(plan.get("made_with") or {}),
-        "warnings": [clean(retold(warning), WARNING) for warning in plan.get("warnings") or ()],
+        "warnings": [clean(retold(warning), LONGEST) for warning in plan.get("warnings") or ()],
     }
 
 

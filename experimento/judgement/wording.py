@@ -10,8 +10,6 @@ from experimento.judgement.intervals import LEAST_WORTH
 from experimento.runs.latency import END_TO_END, GET
 from experimento.runs.records import Outcome
 
-WARNING = 2_000  # characters of a warning; it may quote what a service answered
-
 STAGE_TITLES = {
     GET: "GET /status",
     Hop.REQUESTED.name.lower(): _("Hasta encolada en el monitor"),

@@ -17,6 +17,7 @@ from comun.settings import Settings
 from comun.text import clean
 from experimento.exits import Exit
 from experimento.reconciliation.replay import Letter, obstacle, replay
+from experimento.retold import retold
 from experimento.screen import make_screen
 from experimento.supervision.running import explained, find
 
@@ -126,7 +127,7 @@ def _table(letters: list[Letter]) -> Table:
     table = Table(*titles, title=_("Mensajes inválidos: {n}", n=count(len(letters))))
     table.title_justify, table.columns[-1].justify = "left", "right"
     for letter in letters:
-        reason = _cell(letter["reason"])
+        reason = _cell(_reason(letter))
         note = obstacle(letter)
         told = _("No se puede reenviar: {note}", note=note)
         table.add_row(
@@ -137,6 +138,12 @@ def _table(letters: list[Letter]) -> Table:
             str(letter["bytes"]),
         )
     return table
+
+
+def _reason(letter: Letter) -> str:
+    """Say the reason in the language in use: who put the letter aside wrote the kind of error and a sentence."""
+    kind, separator, sentence = str(letter["reason"]).partition(": ")
+    return f"{kind}{separator}{retold(sentence)}"
 
 
 def _cell(value: object) -> str:

@@ -71,7 +71,7 @@ def _lost_checks(rows: Rows, lost: Integers, vanished: Ids, findings: Findings) 
         detail = _(
             "el rastro termina en el salto {hop:d} ({component}) y ya no está en el outbox",
             hop=hop,
-            component=hop.component,
+            component=_(hop.component),
         )
         return Finding(Kind.LOST, Witness.LEDGER, hop, (rows.ids.text(row),), detail)
 

@@ -61,9 +61,9 @@ class Suite:
             timeout=60,
         )
 
-    def wait_ready(self, timeout: float = 40) -> "Suite":
+    def wait_ready(self, said: str = "Todo listo", timeout: float = 40) -> "Suite":
         """Wait until it says where to go."""
-        wait_until(lambda: "Todo listo" in self.output() or self.process.poll() is not None, timeout)
+        wait_until(lambda: said in self.output() or self.process.poll() is not None, timeout)
         assert self.process.poll() is None, self.output()
         return self
 

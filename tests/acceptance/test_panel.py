@@ -19,7 +19,7 @@ from tests.acceptance.conftest import Suite
 from tests.acceptance.panel_stub import PanelStub, make_check, make_current
 from tests.helpers import missing
 from tests.helpers_run import make_run
-from tests.support.spanish import spanish
+from tests.support.words import spanish
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
 WIDTHS = (375, 1440)

@@ -11,8 +11,8 @@ import pytest
 from comun import language
 from comun.language import LOCALE
 from comun.settings import ROOT
-from experimento.judgement.retold import retold
 from experimento.reconciliation.findings import END_TITLES, FINDING_TITLES
+from experimento.retold import retold
 from tests.simulated.test_report import Page
 
 MADE = """

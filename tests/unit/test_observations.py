@@ -9,7 +9,7 @@ from comun.language import speaking
 from comun.messages import Check, Status, encode, requested
 from monitor.watching.events import noted, said
 from monitor.watching.worker_restarts import Restart, is_told, restarts, sent_at
-from tests.support.spanish import spanish
+from tests.support.words import spanish
 
 NOW = 1_795_000_000.0
 

@@ -28,7 +28,7 @@ from monitor.watching.counter_store import CounterStore
 from monitor.watching.events import Event
 from monitor.watching.journal import Journal
 from monitor.web import create_app
-from tests.support.spanish import spanish
+from tests.support.words import spanish
 
 NOW = 1_795_000_000.25
 DOCUMENT = describe_api()

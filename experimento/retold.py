@@ -14,9 +14,9 @@ from babel.messages import mofile
 
 from comun.figures import decimal, percent
 from comun.language import LANGUAGES, LOCALE, OURS, current
-from experimento.judgement.wording import WARNING
 
 _LEAST = 6  # letters that one of our sentences has besides its values: fewer could be anybody's
+LONGEST = 2_000  # characters of a sentence; it may quote what a service answered
 _KEPT = 2_000  # sentences
 _DEEP = 4  # sentences in a value of another one
 _FIGURE = 20  # characters
@@ -59,7 +59,7 @@ class _Text(NamedTuple):
 
 def retold(sentence: str, quoted: tuple[str, ...] = ()) -> str:
     """Say a sentence of ours in the language in use, whichever it was written in; values that are `quoted` stay."""
-    return sentence if len(sentence) > WARNING else _retold(sentence, current(), quoted, _DEEP)
+    return sentence if len(sentence) > LONGEST else _retold(sentence, current(), quoted, _DEEP)
 
 
 @lru_cache(maxsize=_KEPT)
