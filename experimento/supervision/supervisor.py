@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from comun.figures import decimal
-from comun.language import _, ngettext
+from comun.language import LANGUAGES, _, ngettext, speaking
 from comun.messages import Role
 from comun.reasons import reason
 from experimento.exits import Exit
@@ -209,7 +209,7 @@ class Supervisor:
         told = child.stopping.is_set()
         self._events.note(Kind.STOPPED if told else Kind.ENDED, child.spec.name, code=code)
         if child.spec.stage != BROKER:
-            self._untold.append(End(child.spec.name, pid, child.since, None if told else how_it_ended(code)))
+            self._untold.append(End(child.spec.name, pid, child.since, None if told else _as_stored(code)))
         return code
 
     async def _look_until_ready(self, child: Child) -> None:
@@ -371,6 +371,12 @@ def _given_up(name: str, past: Restarts, code: int, cause: str) -> str:
         seconds=LONGEST_REST,
         cause=cause,
     )
+
+
+def _as_stored(code: int) -> str:
+    """Say what a process ended with as the store has it: the panel says it again in its reader's language."""
+    with speaking(LANGUAGES[0]):
+        return how_it_ended(code)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Every text has its translation, every translation its text and its values; what is compiled is what was translated."""
+"""Every text has its translation, every translation its text and values; what is compiled is what was translated."""
 
 import ast
 import re
