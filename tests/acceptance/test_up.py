@@ -216,7 +216,8 @@ def test_commands_about_a_suite_that_is_up(suite: Suite) -> None:
 
 @pytest.mark.parametrize("words", [("status",), ("restart", "platform")])
 def test_commands_about_a_suite_that_is_not_up_say_so(words: tuple[str, ...], tmp_path: Path) -> None:
-    refused = run_alone(*words, VAR_DIR=str(tmp_path))
+    nobody = f"redis://127.0.0.1:{free_port()}/0"  # the default's may have a broker that another test started
+    refused = run_alone(*words, VAR_DIR=str(tmp_path), BROKER_URL=nobody)
     assert refused.returncode == Exit.UNAVAILABLE
     assert refused.stderr.count("\n") == 1
     assert "No hay ninguna suite en marcha" in refused.stderr
