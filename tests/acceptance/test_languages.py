@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import OURS, ROOT, Suite
-from tests.helpers import missing
+from tests.helpers import free_port, missing
 from tests.helpers_stub import serving
 from tests.support.words import english, spanish
 
@@ -82,6 +82,7 @@ def environment(language: str, tmp_path: Path) -> dict[str, str]:
     """What a person's shell has whose language it is."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, "LANG", "LC_", "COLUMNS"))}
     places = {"VAR_DIR": str(tmp_path / "var"), "LOGS_DIR": str(tmp_path), "RUNS_DIR": str(tmp_path / "runs")}
+    places |= {"BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}  # nobody's, while no suite is up
     return kept | places | {"LANG": LANGUAGES[language][0], "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
 
 
