@@ -64,7 +64,7 @@ def test_the_state_is_told_in_each_readers_language(monitor: Monitor, client: Fl
         "The broker did not respond for 3\u202fs",
         "The log manager restarted",
     ]
-    assert english["stations"][3]["title"] == "Message platform (return)"
+    assert english["stations"][3]["title"] == "Message platform (back)"
     assert len({each.headers["ETag"] for each in answers.values()}) == 2
     for language, answer in answers.items():
         assert answer.headers["Content-Language"] == language
