@@ -265,7 +265,7 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
 def test_a_setting_that_is_not_allowed_is_one_clear_sentence(tmp_path: Path) -> None:
     refused = run_alone("up", VAR_DIR=str(tmp_path), MONITOR_PORT="ochenta")
     assert refused.returncode == Exit.USAGE
-    assert refused.stderr == "Configuración: MONITOR_PORT=ochenta: debe ser un número entero entre 1 y 65535\n"
+    assert refused.stderr == "Configuración: MONITOR_PORT=ochenta: debe ser un número entero entre 1 y 65\u202f535\n"
 
 
 def test_a_configured_broker_is_used_and_none_is_started(start_suite: Callable[..., Suite], suite: Suite) -> None:

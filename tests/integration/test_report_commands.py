@@ -148,7 +148,7 @@ def test_a_wrong_requirement_folder_or_file_is_named(folder: Path, tmp_path: Pat
 def test_a_damaged_file_of_a_run_is_named(folder: Path, name: str, damage: Callable[[Path], object]) -> None:
     damage(folder / name)
     for command in (report, lambda run: compare(run, run)):
-        with pytest.raises(UnreadableRun, match=f"{name}(: (no es|es un)|, línea 1: no es)"):
+        with pytest.raises(UnreadableRun, match=f"{name}(: (no es|es un|anida)|, línea 1: no es)"):
             command(folder)
 
 

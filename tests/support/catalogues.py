@@ -4,6 +4,7 @@ Each catalogue has the texts of one kind of source in the language that they are
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from comun.language import CLICKS, LOCALE, OURS, PAGES
 from comun.settings import ROOT
 
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "gettext": None}
+UNDATED = datetime(2026, 1, 1, tzinfo=UTC)  # what is compiled changes with its texts only
 TEMPLATE_OPTIONS = {"extensions": "jinja2.ext.i18n", "trim_blocks": "true"}
 
 
@@ -53,7 +55,7 @@ KINDS = (
 
 def found(kind: Kind) -> Catalog:
     """Return the texts that stand in the sources, untranslated."""
-    catalogue = Catalog(locale=kind.language, fuzzy=False)
+    catalogue = Catalog(locale=kind.language, fuzzy=False, creation_date=UNDATED, revision_date=UNDATED)
     for place, text, line in sorted(_texts(kind), key=lambda each: (str(each[0]), each[2])):
         catalogue.add(text, locations=[(place, line)])
     return catalogue
