@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
@@ -49,6 +49,16 @@ WRONG = (
     ["verify"],
     ["dead-letters"],
     ["capacity", "--start", "9", "--highest", "3"],
+)
+
+
+SAID = (  # about a running suite
+    ["load", "--threads", "5", "--requests", "20", "--pause", "0"],
+    ["status"],
+    ["verify"],
+    ["dead-letters"],
+    ["report", "runs/latest"],
+    ["restart", "callcenter"],
 )
 
 
@@ -136,22 +146,10 @@ def test_everything_about_a_running_suite_is_said_in_one_language(
         | {name: suite.env[name] for name in ("VAR_DIR", "LOGS_DIR", "RUNS_DIR", "MONITOR_PORT")}
     )
     suite.store().lpush("platform", "no message")
-    for words in _said_by_a_running_suite():
+    for words in SAID:
         check(language, on_a_terminal(experimento(*words), env, tmp_path))
     suite.interrupt()
     check(language, [DATA.sub("", line) for line in suite.output().splitlines()])
-
-
-def _said_by_a_running_suite() -> Iterator[list[str]]:
-    load = ["load", "--threads", "5", "--requests", "20", "--pause", "0"]
-    yield [*load, "--name", "a"]
-    yield [*load, "--name", "b"]
-    yield ["load", "--rate", "50/s", "--duration", "2s"]
-    yield ["status"]
-    yield ["verify"]
-    yield ["dead-letters"]
-    yield ["report", "runs/latest"]
-    yield ["restart", "callcenter"]
 
 
 def test_the_lines_of_the_student_stay_and_what_follows_them_is_said_in_the_language(
