@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -154,9 +154,9 @@ class Suite:
         return left
 
 
-@pytest.fixture
-def launch_suite(tmp_path: Path) -> Iterator[Callable[..., Suite]]:
-    """Return what starts a suite with extra environment variables, without waiting for anything."""
+@contextmanager
+def launching(directory: Path) -> Iterator[Callable[..., Suite]]:
+    """Give what starts suites in a directory, without waiting for anything, and end them."""
     try:
         find_binary()
     except SuiteError as exc:
@@ -164,12 +164,19 @@ def launch_suite(tmp_path: Path) -> Iterator[Callable[..., Suite]]:
     started: list[Suite] = []
 
     def launch(terminal: int | None = None, *, options: Sequence[str] = (), **variables: str) -> Suite:
-        started.append(Suite(tmp_path / f"suite-{len(started)}", terminal, options=options, **variables))
+        started.append(Suite(directory / f"suite-{len(started)}", terminal, options=options, **variables))
         return started[-1]
 
     yield launch
     left = [suite.end() for suite in reversed(started)]
     assert not any(left), "processes were left behind"
+
+
+@pytest.fixture
+def launch_suite(tmp_path: Path) -> Iterator[Callable[..., Suite]]:
+    """Return what starts a suite with extra environment variables, without waiting for anything."""
+    with launching(tmp_path) as launch:
+        yield launch
 
 
 @pytest.fixture
@@ -182,3 +189,10 @@ def start_suite(launch_suite: Callable[..., Suite]) -> Callable[..., Suite]:
 def suite(start_suite: Callable[..., Suite]) -> Suite:
     """A suite that is up."""
     return start_suite()
+
+
+@pytest.fixture(scope="session")
+def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """A suite that is up, for all the tests that only ask it something and leave it as it was."""
+    with launching(tmp_path_factory.mktemp("shared")) as launch:
+        yield launch().wait_ready()

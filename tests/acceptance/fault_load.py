@@ -1,4 +1,4 @@
-"""A small closed-model load for the fault tests: threads that ask again as soon as they are answered."""
+"""A small closed-model load for the fault tests: threads that ask again once they are answered."""
 
 import http.client
 import json
@@ -21,11 +21,11 @@ class Seen:
 
 
 class Load:
-    """A context manager: the clients start on entry and have ended on exit."""
+    """A context manager: the clients start on entry and have ended on exit; each rests `pause` s after an answer."""
 
-    def __init__(self, url: str, clients: int, timeout: float = 15.0) -> None:
+    def __init__(self, url: str, clients: int, pause: float = 0, timeout: float = 15.0) -> None:
         self._address = urlsplit(url).netloc
-        self._timeout = timeout
+        self._pause, self._timeout = pause, timeout
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._clients = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
@@ -59,4 +59,5 @@ class Load:
                     self.seen.accepted.append(json.loads(body)["id"])
                 else:
                     self.seen.refused += 1
+            self._stop.wait(self._pause)
         connection.close()

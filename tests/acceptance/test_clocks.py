@@ -27,6 +27,7 @@ from tests.support.preload import WallClock
 
 HOUR = 3_600
 GRACE = "0.5"
+PAUSE = 0.1
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -52,7 +53,7 @@ def test_a_clock_that_jumps_stops_neither_the_checks_nor_the_re_sending_nor_the_
 ) -> None:
     jumps = (HOUR, 0, -HOUR)
     suite = start_suite(**wall_clock.environment, MONITOR_RESEND_GRACE=GRACE)
-    with Load(suite.url, 4) as load:
+    with Load(suite.url, 4, PAUSE) as load:
         wait_until(lambda: len(load.seen.accepted) > 50, timeout=30)
         for offset in jumps:
             kill(suite, "callcenter", signal.SIGSTOP)
@@ -103,7 +104,7 @@ def test_two_api_hosts_whose_clocks_disagree_by_ten_seconds_lose_and_repeat_noth
 ) -> None:
     suite = start_suite(MONITOR_RESEND_GRACE=GRACE)
     wall_clock.set(10)
-    with another_api(suite, wall_clock) as url, Load(suite.url, 4) as here, Load(url, 4) as there:
+    with another_api(suite, wall_clock) as url, Load(suite.url, 4, PAUSE) as here, Load(url, 4, PAUSE) as there:
         loads = (here, there)
         wait_until(lambda: all(len(load.seen.accepted) > 50 for load in loads), timeout=30)
         kill(suite, "callcenter")

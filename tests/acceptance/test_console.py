@@ -145,9 +145,9 @@ def test_after_a_stop_the_commands_say_that_no_suite_is_up(suite: Suite, words: 
     assert refused.stderr.endswith("Se arranca con: python -m experimento up\n")
 
 
-def test_status_says_how_much_room_the_suite_takes_and_since_when_in_words(suite: Suite) -> None:
-    shown = suite.run("status").stdout
-    assert f"{suite.var_dir} ocupa " in shown
+def test_status_says_how_much_room_the_suite_takes_and_since_when_in_words(shared_suite: Suite) -> None:
+    shown = shared_suite.run("status").stdout
+    assert f"{shared_suite.var_dir} ocupa " in shown
     assert " MB." in shown
     assert re.search(r"\blisto +│ +\d+ +│ \d+ s ", shown)
 

@@ -25,6 +25,7 @@ from tests.helpers import missing, wait_until
 from tests.support.totals import assert_totals_agree
 
 CLIENTS = 50
+PAUSE = 0.05  # seconds a client rests: other tests run beside; in `make faults` none rests
 KILLS = 5  # of each process, in `make faults`
 WHOLE, ABANDONED = 0b11111, 0b100000  # bits of the ledger's hops
 WORKERS = ("api", "monitor", "platform", "callcenter", "logs")
@@ -77,10 +78,12 @@ def account(suite: Suite, seen: Seen, unanswered: frozenset[str] = frozenset()) 
     return Counter(accepted=len(seen.accepted), rows=len(rows), duplicated=len(answers) - len(rows), lost=len(lost))
 
 
-def under_load(suite: Suite, fault: Callable[[], None], times: int, rng: random.Random) -> tuple[Seen, list[float]]:
+def under_load(
+    suite: Suite, fault: Callable[[], None], times: int, rng: random.Random, pause: float = 0
+) -> tuple[Seen, list[float]]:
     """Do a fault at random moments; return what the clients saw and the seconds until checks ended again."""
     recoveries = []
-    with Load(suite.url, CLIENTS) as load:
+    with Load(suite.url, CLIENTS, pause) as load:
         for _ in range(times):
             time.sleep(rng.uniform(0.5, 2.0))  # the random moment itself, not a wait for anything
             fault()
@@ -100,7 +103,7 @@ def report(fault: str, seen: Seen, counts: Counter[str], recoveries: list[float]
 
 def test_killing_each_process_once_under_one_load_loses_and_repeats_nothing(suite: Suite) -> None:
     names = iter(WORKERS)
-    seen, recoveries = under_load(suite, lambda: kill(suite, next(names)), len(WORKERS), random.Random(1))
+    seen, recoveries = under_load(suite, lambda: kill(suite, next(names)), len(WORKERS), random.Random(1), PAUSE)
     report("each process, kill -9", seen, account(suite, seen), recoveries)
 
 
@@ -128,7 +131,7 @@ BROKER_FAULTS: dict[str, Callable[[Suite], None]] = {
 
 def test_a_broker_that_is_killed_ended_and_frozen_in_turn_loses_and_repeats_nothing(suite: Suite) -> None:
     faults = iter(BROKER_FAULTS.values())
-    seen, recoveries = under_load(suite, lambda: next(faults)(suite), len(BROKER_FAULTS), random.Random(2))
+    seen, recoveries = under_load(suite, lambda: next(faults)(suite), len(BROKER_FAULTS), random.Random(2), PAUSE)
     report("broker, each fault in turn", seen, account(suite, seen), recoveries)
 
 
@@ -141,7 +144,7 @@ def test_a_broker_that_dies_or_freezes_loses_and_repeats_nothing(suite: Suite, f
 
 @pytest.mark.parametrize("victim", ["broker", "api worker"])
 def test_http_availability_stays_at_99_percent_when_something_is_killed_once(suite: Suite, victim: str) -> None:
-    with Load(suite.url, 100) as load:
+    with Load(suite.url, 100, PAUSE) as load:
         time.sleep(4)  # the run's length is part of the requirement: 12 s, the kill after a third
         if victim == "broker":
             kill(suite, "broker")
@@ -200,7 +203,7 @@ def test_a_check_that_nobody_answers_ends_as_unanswered_and_stays_so(start_suite
 
 def test_with_the_receptor_stopped_for_a_while_everything_accepted_is_answered_once_it_is_back(suite: Suite) -> None:
     os.kill(suite.pid("callcenter"), signal.SIGSTOP)
-    with Load(suite.url, CLIENTS) as load:
+    with Load(suite.url, CLIENTS, PAUSE) as load:
         time.sleep(8)  # shorter than the supervisor's patience with a worker that makes no progress
     os.kill(suite.pid("callcenter"), signal.SIGCONT)
     settle(suite)

@@ -16,7 +16,7 @@ def test_schemathesis_finds_nothing(start_suite: Callable[..., Suite], tmp_path:
     found = subprocess.run(
         [
             *(sys.executable, "-c", COMMAND, "run", f"{suite.url}/openapi.json"),
-            *("--checks", "all", "--max-examples", "25", "--seed", "1", "--no-color"),
+            *("--checks", "all", "--max-examples", "12", "--seed", "1", "--no-color"),
             *("--header", f"Authorization: Bearer {TOKEN}", "--suppress-health-check", "all"),
         ],
         cwd=tmp_path,
