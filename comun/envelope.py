@@ -99,7 +99,7 @@ EMBEDDED = ("callbacks", "chain", "chord", "errbacks")
 def unwrap(raw: bytes, queue: str) -> Payload:
     """Read an entry of a queue and make the message that goes on from it. Raises MalformedMessage."""
     if queue not in TASKS:
-        raise MalformedMessage(_("no es un mensaje que un worker tomara de una cola"))
+        raise MalformedMessage(_("no es un mensaje que un trabajador tomara de una cola"))
     entry = _check(WHOLE, _json(raw, NO_MESSAGE), ENVELOPE)
     _check("properties", entry["properties"], PROPERTIES)
     headers = _check("headers", entry["headers"], HEADERS)
@@ -130,7 +130,7 @@ def _body(text: str) -> list[Any]:
     try:
         raw = base64.b64decode(text, validate=True)
     except ValueError as exc:
-        raise MalformedMessage(_("el cuerpo no es base64: {why}", why=exc)) from exc
+        raise MalformedMessage(_("el cuerpo no es base64")) from exc
     body = _json(raw, NO_BODY)
     if not isinstance(body, list) or len(body) != 3 or [type(part) for part in body[:2]] != [list, dict]:
         raise MalformedMessage(_("el cuerpo no es [argumentos, argumentos con nombre, opciones] como lo envía Celery"))

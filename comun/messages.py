@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from comun.errors import MalformedMessage
 from comun.ids import parse_id, requested_at
-from comun.language import N_, _
+from comun.language import N_, _, ngettext
 
 MAX_BATCH = 5_000  # checks in one message; the publisher sends at most 1,000
 DEADLINE = 30.0  # seconds within which a check has to end, unless the setting says otherwise
@@ -23,7 +23,7 @@ class Status(IntEnum):
 
     @property
     def text(self) -> str:
-        """The words a user reads."""
+        """The words in the two files, in the store and of `GET /status`; `_` says them to a person."""
         return _STATUS_TEXT[self]
 
 
@@ -47,7 +47,7 @@ class Hop(IntEnum):
 
     @property
     def component(self) -> str:
-        """Who writes the line."""
+        """Who writes the line, in its words; `_` says them to a person."""
         return _LINES[self][0]
 
     def message(self, status: Status | None = None) -> str:
@@ -170,7 +170,13 @@ def decode(batch: object, hops: int) -> list[Check]:
 def _decode_one(entry: object, hops: int, answered: bool) -> Check:
     if not isinstance(entry, list) or len(entry) != hops + 1:
         raise MalformedMessage(
-            _("se esperaba una consulta con {hops} saltos: {entry!r}", hops=hops, entry=str(entry)[:64])
+            ngettext(
+                "se esperaba una consulta con {n} salto: {found!r}",
+                "se esperaba una consulta con {n} saltos: {found!r}",
+                hops,
+                n=hops,
+                found=str(entry)[:64],
+            )
         )
     check_id, status, *times = entry
     trail = (requested_at(parse_id(check_id)), *times)
@@ -181,7 +187,15 @@ def _decode_one(entry: object, hops: int, answered: bool) -> Check:
         return Check(check_id, None, trail)
     if answered and type(status) is int and 0 <= status <= 1:
         return Check(check_id, _ANSWERS[status], trail)
-    raise MalformedMessage(_("estado imposible tras {hops} saltos: {status!r}", hops=hops, status=str(status)[:64]))
+    raise MalformedMessage(
+        ngettext(
+            "estado imposible tras {n} salto: {found!r}",
+            "estado imposible tras {n} saltos: {found!r}",
+            hops,
+            n=hops,
+            found=str(status)[:64],
+        )
+    )
 
 
 _ANSWERS = (Status.UNAVAILABLE, Status.AVAILABLE)

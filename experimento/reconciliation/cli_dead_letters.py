@@ -135,7 +135,7 @@ def _table(letters: list[Letter]) -> Table:
             "\n".join((reason, f"[yellow]{told}[/]")) if note else reason,
             _cell(letter["queue"]),
             _cell(letter["task"]),
-            str(letter["bytes"]),
+            count(letter["bytes"]),
         )
     return table
 

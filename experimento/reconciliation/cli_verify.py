@@ -97,14 +97,14 @@ def _accounts(report: Report) -> Table:
     table.columns[1].justify = "right"
     for attribute, name in END_TITLES.items():
         if attribute != "cut" or report.cut:
-            table.add_row(name, str(getattr(report, attribute)))
+            table.add_row(name, count(getattr(report, attribute)))
     table.add_section()
-    table.add_row(_("Consultas"), str(report.checks), style="bold", end_section=True)
+    table.add_row(_("Consultas"), count(report.checks), style="bold", end_section=True)
     for name, lines in report.lines.items():
-        table.add_row(_("Líneas en {name}", name=name), str(lines))
-    table.add_row(_("Líneas archivadas"), str(report.archived))
+        table.add_row(_("Líneas en {name}", name=name), count(lines))
+    table.add_row(_("Líneas archivadas"), count(report.archived))
     if report.leaving:
-        table.add_row(_("Terminadas, pendientes de retirar del outbox"), str(report.leaving))
+        table.add_row(_("Terminadas, pendientes de retirar del outbox"), count(report.leaving))
     return table
 
 
@@ -120,13 +120,15 @@ def _samples(report: Report) -> Table:
         found = [finding for finding in report.findings if finding.kind is kind]
         for finding in found[:SHOWN]:
             others = len(finding.ids) - 1
-            more = ngettext("y {n} candidata más", "y {n} candidatas más", others, n=others) if others > 0 else ""
-            times = f" ×{finding.count}" if finding.count > 1 else ""
+            more = (
+                ngettext("y {n} candidata más", "y {n} candidatas más", others, n=count(others)) if others > 0 else ""
+            )
+            times = f" ×{count(finding.count)}" if finding.count > 1 else ""
             hop = f"{finding.hop:d}" if finding.hop else "—"
             name = f"{finding.ids[0]}\n{more}".rstrip() if finding.ids else "—"
             detail = escape(clean(finding.detail))
             table.add_row(f"[{style}]{title}{times}[/]", finding.witness.value, hop, name, detail)
         rest = report.counts[kind] - sum(finding.count for finding in found[:SHOWN])
         if rest > 0:
-            table.add_row(f"[{style}]{title}[/]", "", "", "", _("… y {rest} más", rest=rest))
+            table.add_row(f"[{style}]{title}[/]", "", "", "", _("… y {rest} más", rest=count(rest)))
     return table

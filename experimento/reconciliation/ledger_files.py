@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from comun.figures import count
 from comun.ids import from_bytes, requested_at
-from comun.language import _
+from comun.language import _, ngettext
 from comun.ledger_format import ANSWERS, ARCHIVED, LINE, LOGS, MARK, PLAIN_ARCHIVED, Committed
 from experimento.reconciliation.evidence import Cut, Evidence, Rows
 from experimento.reconciliation.id_columns import Ids, Integers
@@ -85,16 +86,19 @@ def _cut(db: sqlite3.Connection) -> Cut:
 def _cut_note(cut: Cut) -> str:
     if not cut.up_to:
         return ""
-    last = datetime.fromtimestamp(requested_at(cut.up_to) / 1e6).astimezone()
-    return _(
-        "El libro de registro fue recortado (LEDGER_KEPT): {n} consultas terminadas, pedidas hasta el "
-        "{last:%Y-%m-%d %H:%M:%S}, ya no están en él ({available} disponibles, {unavailable} no disponibles, "
-        "{unanswered} sin respuesta). Sus líneas están en archivos rotados y no se comparan; lo demás, todo.",
-        n=cut.total,
+    last = f"{datetime.fromtimestamp(requested_at(cut.up_to) / 1e6).astimezone():%Y-%m-%d %H:%M:%S}"
+    ends = {"available": cut.available, "unavailable": cut.unavailable, "unanswered": cut.unanswered}
+    return ngettext(
+        "El libro de registro fue recortado (LEDGER_KEPT): {n} consulta terminada, pedida el {last}, ya no está en él "
+        "(disponibles: {available}; no disponibles: {unavailable}; sin respuesta: {unanswered}). Sus líneas están en "
+        "archivos rotados y no se comparan; lo demás, todo.",
+        "El libro de registro fue recortado (LEDGER_KEPT): {n} consultas terminadas, pedidas hasta el {last}, ya no "
+        "están en él (disponibles: {available}; no disponibles: {unavailable}; sin respuesta: {unanswered}). Sus "
+        "líneas están en archivos rotados y no se comparan; lo demás, todo.",
+        cut.total,
+        n=count(cut.total),
         last=last,
-        available=cut.available,
-        unavailable=cut.unavailable,
-        unanswered=cut.unanswered,
+        **{name: count(number) for name, number in ends.items()},
     )
 
 

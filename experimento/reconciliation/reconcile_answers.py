@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from comun.language import _
+from comun.language import N_, _
 from comun.messages import Hop, Status
 from experimento.reconciliation.alignment import Region, differences
 from experimento.reconciliation.evidence import NO_LINE, Evidence
@@ -80,32 +80,32 @@ class _Judge:
         missing = [value for value, count in balance.items() for _ in range(count)]
         surplus = [value for value, count in balance.items() for _ in range(-count)]
         altered = min(len(missing), len(surplus))
-        yield from self._grouped(Kind.ALTERED, region, missing[:altered], _("dice otra cosa"))
-        yield from self._grouped(Kind.LOST, region, missing[altered:], _("falta"))
+        changed, lacking, extra = (
+            N_("en lugar de «{wanted}» dice otra cosa ({where})"),
+            N_("falta «{wanted}» ({where})"),
+            N_("sobra «{wanted}» ({where})"),
+        )
+        yield from self._grouped(Kind.ALTERED, region, missing[:altered], changed)
+        yield from self._grouped(Kind.LOST, region, missing[altered:], lacking)
         for value in dict.fromkeys(surplus[altered:]):
             kind = Kind.DUPLICATED if (self._expected[a:b] == value).any() else Kind.UNEXPECTED
-            yield from self._grouped(kind, region, [v for v in surplus[altered:] if v == value], _("sobra"))
+            yield from self._grouped(kind, region, [v for v in surplus[altered:] if v == value], extra)
 
-    def _grouped(self, kind: Kind, region: Region, values: list[int], what: str) -> Iterable[Finding]:
+    def _grouped(self, kind: Kind, region: Region, values: list[int], sentence: str) -> Iterable[Finding]:
         a, b, c, d = region
         for value in dict.fromkeys(values):
             there = np.flatnonzero(self._expected[a:b] == value)[:CANDIDATES_KEPT] + a
             ids = tuple(self._ids.text(int(row)) for row in self._owners[there] if row >= 0)
             count = values.count(value)
-            lines = (
+            where = (
                 _("línea {n}", n=c + self._first)
                 if d - c <= 1
                 else _("líneas {first} a {last}", first=c + self._first, last=d - 1 + self._first)
             )
-            among = _("; es de una de {n} consultas seguidas", n=len(ids)) if len(ids) > count else ""
-            yield Finding(
-                kind,
-                Witness.ANSWERS,
-                Hop.RECEIVED,
-                ids,
-                f"{what} «{_text(value)}» ({lines}){among}",
-                count,
-            )
+            detail = _(sentence, wanted=_text(value), where=where)
+            if len(ids) > count:
+                detail = _("{detail}; es de una de {n} consultas seguidas", detail=detail, n=len(ids))
+            yield Finding(kind, Witness.ANSWERS, Hop.RECEIVED, ids, detail, count)
 
     def _different(self, index: int, line: int) -> Finding:
         row, shown = int(self._owners[index]), _text(int(self._seen[line]))

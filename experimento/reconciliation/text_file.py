@@ -9,7 +9,8 @@ from typing import BinaryIO
 import numpy as np
 
 from comun import files
-from comun.language import _
+from comun.figures import count
+from comun.language import _, ngettext
 from comun.ledger_format import Committed, unpack_block
 from experimento.reconciliation.log_lines import Bytes
 from experimento.runs.trails import LedgerUnreadable
@@ -56,16 +57,20 @@ class TextFile:
     def note(self) -> str:
         """What the user should know of this file, or an empty text."""
         if self.is_gone:
-            return _(
-                "{name} fue rotado o borrado: sus {lines} líneas cuentan como archivadas.",
+            return ngettext(
+                "{name} fue rotado o borrado: su línea cuenta como archivada.",
+                "{name} fue rotado o borrado: sus {n} líneas cuentan como archivadas.",
+                self.mark.lines,
                 name=self.name,
-                lines=self.mark.lines,
+                n=count(self.mark.lines),
             )
         if self._foreign:
-            return _(
-                "{name} tiene {foreign} bytes más de los que el log manager dio por escritos.",
+            return ngettext(
+                "{name} tiene {n} byte más de los que el log manager dio por escritos.",
+                "{name} tiene {n} bytes más de los que el log manager dio por escritos.",
+                self._foreign,
                 name=self.name,
-                foreign=self._foreign,
+                n=count(self._foreign),
             )
         return ""
 

@@ -72,7 +72,7 @@ def test_each_letter_is_listed_with_its_reason(environment: dict[str, str], box:
     box.bury(**LETTER)
     box.bury(**LETTER | {"task": "", "queue": "[platform]", "entry": b"x" * (ENTRY_KEPT + 1)})
     shown = dead_letters(environment).stdout
-    for text in ("se esperaba una lista", "logs", "write_log", "[platform]", "65537", "recortado"):
+    for text in ("se esperaba una lista", "logs", "write_log", "[platform]", "65\u202f537", "recortado"):
         assert text in shown
     listed = json.loads(dead_letters(environment, "--json").stdout)
     assert [letter["queue"] for letter in listed] == ["[platform]", "logs"]  # newest first

@@ -69,12 +69,12 @@ def test_as_many_times_as_checks_are_needed() -> None:
         ([], 1, "lista de 1 a 5000"),
         ([entry(1)] * (MAX_BATCH + 1), 1, "lista de 1 a 5000"),
         # no check
-        ([None], 1, "una consulta con 1 saltos"),
-        ([{"id": ID}], 1, "una consulta con 1 saltos"),
-        ([[]], 1, "una consulta con 1 saltos"),
-        ([entry(2)], 1, "una consulta con 1 saltos"),
+        ([None], 1, "una consulta con 1 salto"),
+        ([{"id": ID}], 1, "una consulta con 1 salto"),
+        ([[]], 1, "una consulta con 1 salto"),
+        ([entry(2)], 1, "una consulta con 1 salto"),
         ([entry(2)], 3, "una consulta con 3 saltos"),
-        ([entry(1), "x" * 1_000_000], 1, "una consulta con 1 saltos: 'x{64}'$"),
+        ([entry(1), "x" * 1_000_000], 1, "una consulta con 1 salto: 'x{64}'$"),
         # no id
         ([entry(1, id="abc")], 1, "no es un id"),
         ([entry(1, id=None)], 1, "no es un id"),
