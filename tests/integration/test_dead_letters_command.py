@@ -19,6 +19,7 @@ from comun.settings import ROOT, Settings
 from experimento.exits import Exit
 from tests.helpers import wait_until
 from tests.support.hostile_publisher import packed, valid
+from tests.support.words import spanish
 
 LETTER: dict[str, Any] = {
     "reason": "MalformedMessage: se esperaba una lista",
@@ -77,6 +78,16 @@ def test_each_letter_is_listed_with_its_reason(environment: dict[str, str], box:
     listed = json.loads(dead_letters(environment, "--json").stdout)
     assert [letter["queue"] for letter in listed] == ["[platform]", "logs"]  # newest first
     assert box.count() == 2
+
+
+def test_the_reason_that_a_worker_wrote_is_told_in_english(environment: dict[str, str], box: DeadLetters) -> None:
+    box.bury(**LETTER | {"reason": "MalformedMessage: se esperaba una lista de 1 a 5000 consultas"})
+    box.bury(**LETTER | {"reason": "MalformedMessage: no es un mensaje: JSONDecodeError", "queue": "others"})
+    shown = dead_letters(environment, "--lang", "en").stdout
+    assert "MalformedMessage: a list of 1 to 5000 checks was expected" in shown
+    assert "MalformedMessage: not a message: JSONDecodeError" in shown
+    assert "It cannot be replayed: its queue is not one of the suite's" in shown
+    assert spanish(shown.splitlines()) == []
 
 
 def test_a_letter_commands_no_terminal_and_forges_no_line(environment: dict[str, str], box: DeadLetters) -> None:

@@ -19,6 +19,7 @@ from comun.outbox import Outbox
 from comun.settings import ROOT
 from experimento.exits import Exit
 from tests.helpers_log_manager import Writer, edit
+from tests.support.words import spanish
 
 
 @pytest.fixture
@@ -159,3 +160,15 @@ def test_a_copy_that_nobody_changed_is_as_good_as_the_file(tmp_path: Path, write
     writer.go(writer.accept(5))
     found = json.loads(verify(tmp_path, broker_url, "--json").stdout)
     assert (found["clean"], found["archived"], found["lines"]) == (True, 0, {LOGS: 50, ANSWERS: 10})
+
+
+def test_every_kind_of_finding_is_told_in_english(tmp_path: Path, writer: Writer, broker_url: str) -> None:
+    writer.go(writer.accept(20))
+    edit(tmp_path / LOGS, lambda lines: [*lines[1:30], lines[30][:40] + "x\n", *lines[31:], lines[50], "nobody's\n"])
+    edit(tmp_path / ANSWERS, lambda lines: ["Maybe\n", *lines[2:]])
+    shown = verify(tmp_path, broker_url, "--lang", "en")
+    assert shown.returncode == Exit.BROKEN, shown.stderr
+    assert "Does not add up: lost: " in shown.stdout
+    for title in ("Lost", "Duplicated", "Unexpected", "Altered", "Available :)", "Unavailable :("):
+        assert title in shown.stdout
+    assert spanish(shown.stdout.splitlines()) == []
