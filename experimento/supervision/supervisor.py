@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from comun.figures import decimal
-from comun.language import LANGUAGES, _, ngettext, speaking
-from comun.messages import Role
+from comun.language import _, ngettext
 from comun.reasons import reason
 from experimento.exits import Exit
 from experimento.runs.events import Kind, how_it_ended
 from experimento.supervision.child import Child
 from experimento.supervision.console import Console
+from experimento.supervision.ends import Ends
 from experimento.supervision.event_log import EventLog
 from experimento.supervision.plan import API, BROKER, ChildSpec
 from experimento.supervision.policy import (
@@ -31,8 +31,7 @@ from experimento.supervision.policy import (
     observe,
 )
 from experimento.supervision.probes import End, Work
-from experimento.supervision.running import Process, Running, is_alive, publish, withdraw
-from experimento.supervision.servers import NAME, Servers
+from experimento.supervision.running import Process, Running, publish, withdraw
 
 T = TypeVar("T")
 LOOK = 0.05  # seconds between two questions whether a process is ready
@@ -82,10 +81,8 @@ class Supervisor:
         self._defect: BaseException | None = None
         self._hopeless = False
         self._troubles: set[str] = set()
-        self._untold: list[End] = []  # what the store has not been told yet
-        self._telling = asyncio.Lock()
-        self._servers = Servers(is_alive)
         self._events = EventLog(var_dir, console.say)
+        self._ends = Ends(self._events, lambda end: self._ask(partial(observer.tell_end, end), True))
 
     async def run(self) -> Exit:
         """Run everything until it is over and leave no process."""
@@ -136,8 +133,9 @@ class Supervisor:
             self._events.note_broker(answers=work is not None, asked=asked)
             self._console.count(work)
             self._restart_who_hangs(work)
-            self._note_servers(work)
-            await self._tell_ends()
+            main = next((child.pid for child in self._children if child.spec.stage == API), None)
+            self._ends.note_servers(main, work.servers if work else ())
+            await self._ends.tell()
             if (missing := self._missing()) or told:
                 told = missing
                 await self._ask(partial(self._observer.tell_missing, missing), None)
@@ -169,7 +167,7 @@ class Supervisor:
         while not child.stopping.is_set():
             code = await self._run_once(child)
             self._publish()
-            telling = self._task(self._tell_ends())
+            telling = self._task(self._ends.tell())
             if child.stopping.is_set():
                 await telling
                 return
@@ -206,10 +204,7 @@ class Supervisor:
         looking = self._task(self._look_until_ready(child))
         pid, code = child.pid or 0, await child.ended()
         looking.cancel()
-        told = child.stopping.is_set()
-        self._events.note(Kind.STOPPED if told else Kind.ENDED, child.spec.name, code=code)
-        if child.spec.stage != BROKER:
-            self._untold.append(End(child.spec.name, pid, child.since, None if told else _as_stored(code)))
+        self._ends.note(child.spec, pid, since=child.since, code=code, asked=child.stopping.is_set())
         return code
 
     async def _look_until_ready(self, child: Child) -> None:
@@ -249,20 +244,6 @@ class Supervisor:
                 )
                 self._events.note(Kind.KILLED, child.spec.name)
                 child.kill()
-
-    def _note_servers(self, work: Work | None) -> None:
-        main = next((child.pid for child in self._children if child.spec.stage == API), None)
-        for pid in self._servers.ended(main, work.servers if work else ()):
-            self._events.note(Kind.ENDED, NAME)
-            self._untold.append(End(Role.API.id, pid, time.time(), "uno de sus procesos"))
-
-    async def _tell_ends(self) -> None:
-        """Say in the store who has ended, so that nobody waits for their silence; again later if it is away."""
-        async with self._telling:
-            while self._untold:
-                if not await self._ask(partial(self._observer.tell_end, self._untold[0]), True):
-                    return
-                del self._untold[0]
 
     def _missing(self) -> list[str]:
         return [child.spec.name for child in self._children if child.missing]
@@ -371,12 +352,6 @@ def _given_up(name: str, past: Restarts, code: int, cause: str) -> str:
         seconds=LONGEST_REST,
         cause=cause,
     )
-
-
-def _as_stored(code: int) -> str:
-    """Say what a process ended with as the store has it: the panel says it again in its reader's language."""
-    with speaking(LANGUAGES[0]):
-        return how_it_ended(code)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
