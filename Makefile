@@ -26,7 +26,7 @@ test: venv/.requirements-dev ## Ejecuta todas las pruebas, menos las largas de m
 	@exec $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal --durations=15
 
 test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: unos segundos, sin broker| Runs the unit tests only: some seconds, no broker
-	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 exec $(BIN)/python -m pytest -p pytest_timeout tests/unit # the others cost 5 s of CPU
+	@exec $(BIN)/python -m pytest tests/unit
 
 lint: venv/.requirements-dev ## Revisa estilo y tipos: ruff y mypy| Checks style and types: ruff and mypy
 	$(BIN)/ruff check

@@ -1,7 +1,6 @@
 """An outlet: hands lines to a terminal or a file in a thread of its own, so that a slow one stops nobody."""
 
 import threading
-import time
 from collections.abc import Callable
 
 from comun.loop import Loop
@@ -35,6 +34,7 @@ class Outlet:
         self._waiting: list[bytes] = []
         self._held = 0  # bytes that wait or are being taken
         self._dropped = 0  # lines
+        self._flushing = 0  # how many wait in `flush`: nothing is gathered meanwhile
         self._loop = Loop(name, self._hand_over, pause)
 
     def put(self, lines: bytes) -> None:
@@ -54,12 +54,15 @@ class Outlet:
     def flush(self, seconds: float) -> None:
         """Wait until all is handed over, but no longer than that: perhaps nobody takes it."""
         with self._changed:
+            self._flushing += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._held or self._dropped), seconds)
+            self._flushing -= 1
 
     def _hand_over(self) -> None:
         while True:
-            time.sleep(self._linger)
             with self._changed:
+                self._changed.wait_for(lambda: self._flushing, self._linger)
                 lines = b"".join(self._waiting)
                 self._waiting.clear()
                 dropped, self._dropped = self._dropped, 0
