@@ -135,14 +135,14 @@ def test_a_broker_that_nobody_serves_is_named_without_its_password(launch_suite:
     assert "secreto" not in suite.output()
 
 
-@pytest.mark.parametrize("words", [("verify",), ("dead-letters",)])
-def test_after_a_stop_the_commands_say_that_no_suite_is_up(suite: Suite, words: tuple[str, ...]) -> None:
+def test_after_a_stop_the_commands_say_that_no_suite_is_up(suite: Suite) -> None:
     ask(suite, 1)
     assert suite.interrupt() == Exit.MET
-    refused = suite.run(*words, BROKER_URL="redis://127.0.0.1:1/0")  # as the default, where nobody listens
-    assert refused.returncode == Exit.UNAVAILABLE
-    assert refused.stderr.startswith(f"No hay ninguna suite en marcha con VAR_DIR={suite.var_dir}, y en ")
-    assert refused.stderr.endswith("Se arranca con: python -m experimento up\n")
+    for command in ("verify", "dead-letters"):
+        refused = suite.run(command, BROKER_URL="redis://127.0.0.1:1/0")  # as the default, where nobody listens
+        assert refused.returncode == Exit.UNAVAILABLE
+        assert refused.stderr.startswith(f"No hay ninguna suite en marcha con VAR_DIR={suite.var_dir}, y en ")
+        assert refused.stderr.endswith("Se arranca con: python -m experimento up\n")
 
 
 def test_status_says_how_much_room_the_suite_takes_and_since_when_in_words(shared_suite: Suite) -> None:

@@ -25,7 +25,7 @@ from tests.helpers import missing, wait_until
 from tests.support.totals import assert_totals_agree
 
 CLIENTS = 50
-PAUSE = 0.05  # seconds a client rests: other tests run beside; in `make faults` none rests
+PAUSE = 0.1  # seconds a client rests: other tests run beside; in `make faults` none rests
 KILLS = 5  # of each process, in `make faults`
 WHOLE, ABANDONED = 0b11111, 0b100000  # bits of the ledger's hops
 WORKERS = ("api", "monitor", "platform", "callcenter", "logs")
