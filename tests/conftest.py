@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 os.environ["LANGUAGE"] = "es"  # in which the tests read what the program says, whatever the machine's language
+os.environ["BROKER_URL"] = "redis://127.0.0.1:1/0"  # where the default leads, another test may have a broker
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -89,7 +89,12 @@ def claim(settings: Settings) -> int:
     Raises SuiteError naming the suite that has it.
     """
     if sys.platform == "win32":
-        raise SuiteError(_("En Windows la suite se arranca en seis terminales, como dice el README, o dentro de WSL."))
+        raise SuiteError(
+            _(
+                "En Windows la suite entera se arranca dentro de WSL con «make run»; "
+                "sin WSL, en seis terminales, como dice el README."
+            )
+        )
     began, said = time.monotonic(), False
     while (lock := _lock(settings.var_dir)) is None:
         if running := supervised(settings.var_dir):

@@ -76,6 +76,7 @@ def test_the_long_scenarios_report_growth_start_and_verify(tmp_path: Path) -> No
     assert all(seconds > 0 for seconds in [*facts["startup_seconds"], facts["verify_seconds"]])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_each_load_generator_is_measured_on_each_server(tmp_path: Path) -> None:
     done = bench("--quick", "--generators", "--beside", str(ROOT), "--connections", "10", "--output", str(tmp_path))

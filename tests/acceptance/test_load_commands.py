@@ -21,7 +21,13 @@ LOCUST = [sys.executable, "-m", "locust", "-f", str(ROOT / "locustfile.py")]
 
 def environment(directory: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return clean | {"VAR_DIR": str(directory), "LOGS_DIR": str(directory), "PYTHONPATH": str(ROOT)}
+    broker = os.environ["BROKER_URL"]
+    return clean | {
+        "BROKER_URL": broker,
+        "VAR_DIR": str(directory),
+        "LOGS_DIR": str(directory),
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:

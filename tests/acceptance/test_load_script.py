@@ -31,7 +31,8 @@ El porcentaje por sí solo no decide. Código de salida {code}: {meaning}.
 
 def environment(directory: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return clean | {"VAR_DIR": str(directory), "LOGS_DIR": str(directory)}
+    broker = os.environ["BROKER_URL"]
+    return clean | {"BROKER_URL": broker, "VAR_DIR": str(directory), "LOGS_DIR": str(directory)}
 
 
 def script(*words: str) -> list[str]:

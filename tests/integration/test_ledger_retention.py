@@ -120,7 +120,7 @@ def test_verify_says_what_left_and_finds_what_is_wrong_with_the_rest(stand: Stan
     assert (after.checks, after.cut, after.available + after.unavailable) == (before.checks, 7, 2)
     assert (after.archived, dict(after.lines)) == (0, {LOGS: 10, ANSWERS: 2})
     assert "7 consultas terminadas" in after.notes[0]
-    assert "(4 disponibles, 2 no disponibles, 1 sin respuesta)" in after.notes[0]
+    assert "(disponibles: 4; no disponibles: 2; sin respuesta: 1)" in after.notes[0]
     asked = stand.verify([id_of(1), id_of(7), id_of(99)])
     assert (asked.checks, asked.cut, asked.available, asked.lost_checks) == (3, 1, 1, 1)
     lines = (stand.directory / LOGS).read_text().splitlines(keepends=True)

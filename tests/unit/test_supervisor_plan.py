@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from comun.errors import SuiteError
 from comun.messages import QUEUES
 from comun.settings import Settings, is_configured
+from experimento.supervision import cli_up
 from experimento.supervision.broker import Broker
 from experimento.supervision.plan import BROKER, ChildSpec, plan
 from experimento.supervision.policy import ending_order
@@ -109,3 +111,10 @@ def test_a_child_loads_the_very_settings_of_its_supervisor() -> None:
 )
 def test_a_broker_is_configured_when_the_variable_is_set(environ: dict[str, str], configured: bool) -> None:
     assert is_configured("BROKER_URL", environ) is configured
+
+
+def test_on_windows_it_says_how_the_suite_is_started_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SuiteError, match="dentro de WSL con «make run»"):
+        cli_up.claim(Settings(var_dir=tmp_path))
+    assert list(tmp_path.iterdir()) == []
