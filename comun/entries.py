@@ -36,7 +36,7 @@ KINDS = {
     store.RECENT: "list",
     store.EVENTS: "list",
     store.RECEPTOR: "string",
-    store.RECEPTOR_SETTING: "string",
+    store.RECEPTOR_MODEL: "string",
     store.BROKER_RUN: "string",
     store.WATCHER: "string",
     store.WATCHED_SINCE: "string",

@@ -13,6 +13,7 @@ import redis
 
 from comun import entries, store
 from comun.errors import StoreUnavailable
+from comun.ids import parse_id
 from comun.loop import Loop, troubles
 
 PERIOD = 1.0  # seconds between two beats
@@ -23,11 +24,17 @@ FORGOTTEN = 3_600.0  # seconds after which its entry is removed
 
 
 def heart(
-    client: redis.Redis, role: str, done: Callable[[], int], port: Callable[[], int | None] = lambda: None
+    client: redis.Redis,
+    role: str,
+    done: Callable[[], int],
+    *,
+    port: Callable[[], int | None] = lambda: None,
+    in_hand: Callable[[], Sequence[str]] = tuple,
 ) -> Loop:
-    """Return what beats, once started, for as long as the process lives; `done` counts the messages taken so far.
+    """Return what beats, once started, for as long as the process lives; `done` counts what it has got done so far.
 
-    `port` is the one that it listens on, None if it does on none. A beat also names the loops of its process that
+    `port` is the one that it listens on, None if it does on none; `in_hand` the ids of checks that it has taken and
+    whose work takes time. A beat also names the loops of its process that
     keep failing, and counts what the broker refused it. A process that ends in order takes its beat back: who starts
     after it is no restart.
     """
@@ -38,7 +45,7 @@ def heart(
         if pid not in born:
             atexit.register(take_back, pid)
         beat = {"role": role, "pid": pid, "host": host, "started": born.setdefault(pid, now), "beat": now}
-        beat.update(done=done(), port=port(), failing=troubles(), refused=dict(store.refusals))
+        beat.update(done=done(), port=port(), failing=troubles(), refused=dict(store.refusals), in_hand=in_hand())
         entries.put_right(client)
         with store.translated():
             client.hset(store.WORKERS, f"{role}@{host}:{pid}", json.dumps(beat))
@@ -53,9 +60,11 @@ def heart(
     return loop
 
 
-def start(client: redis.Redis, role: str, done: Callable[[], int]) -> Loop:
+def start(
+    client: redis.Redis, role: str, done: Callable[[], int], in_hand: Callable[[], Sequence[str]] = tuple
+) -> Loop:
     """Beat from now on."""
-    return heart(client, role, done).start()
+    return heart(client, role, done, in_hand=in_hand).start()
 
 
 def of_server(client: redis.Redis, role: str) -> Callable[[Mapping[str, Any]], object]:
@@ -64,7 +73,7 @@ def of_server(client: redis.Redis, role: str) -> Callable[[Mapping[str, Any]], o
     Only then a server has forked, and only a request says which port it listens on.
     """
     port: int | None = None
-    loop = heart(client, role, lambda: 0, lambda: port)
+    loop = heart(client, role, lambda: 0, port=lambda: port)
 
     def beat(environ: Mapping[str, Any]) -> None:
         nonlocal port
@@ -78,9 +87,9 @@ def of_server(client: redis.Redis, role: str) -> Callable[[Mapping[str, Any]], o
 def alive(client: redis.Redis, now: float) -> list[dict[str, Any]]:
     """Return the last beat of every worker that is there, and drop the forgotten ones.
 
-    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages), `port` (None: it listens
-    on none), `failing` (loops in trouble and their error) and `refused` (commands that the broker refused it, by the
-    error's code). Raises StoreUnavailable.
+    Each has `role`, `host`, `pid`, `started` and `beat` (epoch seconds), `done` (messages, and checks of those that
+    take time), `port` (None: it listens on none), `failing` (loops in trouble and their error), `refused` (commands
+    that the broker refused it, by the error's code) and `in_hand` (ids). Raises StoreUnavailable.
     """
     beats = known(client)
     if old := [name for name, beat in beats.items() if now - beat["beat"] > FORGOTTEN]:
@@ -137,6 +146,7 @@ def _beat(entry: tuple[str, str]) -> tuple[str, dict[str, Any]]:
     if not all(type(count) is int and 0 <= count < 2**63 for count in (beat["done"], *refused.values())):
         raise ValueError("not a heartbeat")
     beat["refused"] = {entries.text(code): count for code, count in refused.items()}
+    beat["in_hand"] = [parse_id(check_id) for check_id in beat.get("in_hand", ())]
     beat["failing"] = {entries.text(loop): entries.text(error) for loop, error in failing.items()}
     return name, beat
 

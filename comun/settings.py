@@ -13,6 +13,7 @@ from comun.durations import seconds_of
 from comun.errors import ConfigurationError
 from comun.language import _
 from comun.messages import DEADLINE
+from comun.receptor_model import TIMEOUTS, Component, Model, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
@@ -128,6 +129,17 @@ def _names(text: str) -> str:
     return ",".join(names)
 
 
+def _receptor(text: str) -> str:
+    parse(text)
+    return text
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: *[ -~]+", text):
+        raise ValueError(_("una cabecera de HTTP, como «Authorization: Bearer …»"))
+    return text
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine."""
     try:
@@ -199,6 +211,22 @@ class Settings:
     results_kept: int = setting("MONITOR_RESULTS_KEPT", 100_000, _between(int, 100, 100_000_000))
     receptor_availability: float = setting("RECEPTOR_AVAILABILITY", 0.9, _between(float, 0, 1))
     receptor_seed: int = setting("RECEPTOR_SEED", 0, _between(int, 0, 2**63 - 1))
+    receptor_model: str = setting("RECEPTOR_MODEL", "", _receptor)
+    receptor_timeout: float = setting("RECEPTOR_TIMEOUT", 2.0, _between(float, *TIMEOUTS))
+    receptor_concurrency: int = setting("RECEPTOR_CONCURRENCY", 16, _between(int, 1, 256))
+    receptor_header: str = setting("RECEPTOR_HEADER", "", _header, file="RECEPTOR_HEADER_FILE")
+
+    @property
+    def receptor(self) -> Model | Component:
+        """What stands behind the receptor."""
+        coin = f"bernoulli?p={self.receptor_availability:g}&seed={self.receptor_seed}"
+        return parse(self.receptor_model or coin)
+
+    @property
+    def receptor_headers(self) -> dict[str, str]:
+        """The private header that a component is asked with, if any."""
+        name, _mark, value = self.receptor_header.partition(":")
+        return {name: value.strip()} if name else {}
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -214,7 +242,7 @@ class Settings:
                 try:
                     values[item.name] = item.metadata["parse"](text)
                 except ValueError as exc:
-                    secret = any(word in variable for word in ("TOKEN", "URL", "WEBHOOK"))
+                    secret = any(word in variable for word in ("TOKEN", "URL", "WEBHOOK", "HEADER")) or "@" in text
                     shown = "***" if secret else text
                     where = variable if _is_set(variable, environ) else item.metadata["file"]
                     raise ConfigurationError(
@@ -261,8 +289,10 @@ class Settings:
 
 def _masked(variable: str, text: str) -> str:
     """Return what a setting says without its secrets: of an address, where it leads."""
-    if "TOKEN" in variable or "COMMAND" in variable:
+    if any(word in variable for word in ("TOKEN", "COMMAND", "HEADER")):
         return "***"
+    if variable == "RECEPTOR_MODEL":
+        return parse(text).shown
     if not any(word in variable for word in ("URL", "WEBHOOK")):
         return text
     parts = urlsplit(text)

@@ -28,6 +28,10 @@ COMMANDS = {  # name: (module, help); the module has a click command called `com
     "up": ("experimento.supervision.cli_up", _("Arranca toda la suite: broker, trabajadores y API.")),
     "status": ("experimento.supervision.cli_status", _("Muestra los procesos de la suite que está en marcha.")),
     "restart": ("experimento.supervision.cli_restart", _("Reinicia un proceso de la suite que está en marcha.")),
+    "receptor": (
+        "experimento.supervision.cli_receptor",
+        _("Muestra qué receptor contesta, o pone otro simulado."),
+    ),
     "broker": (
         "experimento.supervision.cli_broker",
         _("Arranca solo el broker embebido, para el arranque en seis terminales."),

@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from comun import store
+from comun import heartbeat, store
 from comun.bus import Bus
 from comun.errors import StoreUnavailable
 from comun.ids import requested_at
@@ -35,18 +35,27 @@ def backoff(attempts: int, grace: int) -> int:
     return max(grace, int(min(grace * 2 ** min(attempts, 32), LONGEST_BACKOFF)))
 
 
-def decide(pending: Sequence[Pending], *, latest_ended: int, idle: bool, grace: int, limit: int) -> Decision:
+def decide(
+    pending: Sequence[Pending],
+    *,
+    latest_ended: int,
+    idle: bool,
+    grace: int,
+    limit: int,
+    in_hand: Collection[str] = (),
+) -> Decision:
     """Tell which due checks are overdue, and what to do with each; all times are the outbox's.
 
     A check is overdue when one that was accepted at least `grace` (microseconds) after its last sending
     has ended already (the first attempt of that one would have been due at `latest_ended`), or when the
-    system is `idle` (all queues empty for the grace period): a mere backlog never causes re-sending. After
-    `limit` attempts it is abandoned.
+    system is `idle` (all queues empty for the grace period): a mere backlog never causes re-sending, nor does a
+    worker that has it `in_hand` and takes longer with it than another did with a later one. After `limit` attempts it
+    is abandoned.
     """
     decision = Decision([], [])
     for check in pending:
         sent = check.due - backoff(check.attempts, grace)
-        if idle or latest_ended - grace >= sent + grace:
+        if check.id not in in_hand and (idle or latest_ended - grace >= sent + grace):
             (decision.abandon if check.attempts >= limit else decision.resend).append(check)
     return decision
 
@@ -82,12 +91,14 @@ class Resender:
         """Look once: re-send and abandon what is overdue. Raises StoreUnavailable."""
         grace = int(self._settings.resend_grace * 1e6)
         now = self._outbox_time()
+        in_hand = self._in_hand()
         decision = decide(
             self._outbox.due(now, LOOK_AT),
             latest_ended=self._outbox.latest_ended(),
-            idle=self._idle_for() >= self._settings.resend_grace,
+            idle=self._idle_for(in_hand) >= self._settings.resend_grace,
             grace=grace,
             limit=self._settings.resend_limit,
+            in_hand=in_hand,
         )
         if decision.resend:
             self._outbox.postpone(
@@ -126,9 +137,13 @@ class Resender:
         if answered := [end for end in ends if end.status is not Status.UNANSWERED]:
             self._bus.send(answered, Hop.RECEIVED)
 
-    def _idle_for(self) -> float:
-        """Return for how many seconds all queues have been empty at every look."""
-        if self._bus.is_busy():
+    def _in_hand(self) -> set[str]:
+        """Return the checks that somebody who is there works on."""
+        return {check_id for beat in heartbeat.alive(self._bus.store, time.time()) for check_id in beat["in_hand"]}
+
+    def _idle_for(self, in_hand: Collection[str]) -> float:
+        """Return for how many seconds all queues have been empty, and nothing in hand, at every look."""
+        if in_hand or self._bus.is_busy():
             self._idle_since = None
             return 0.0
         self._idle_since = self._idle_since or time.monotonic()

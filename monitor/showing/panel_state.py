@@ -92,7 +92,11 @@ def compose(
         "version": VERSION,
         "broker": {"ok": broker_ok},
         "deadline": deadline,
-        "receptor": {**_receptor(facts, plan.timeline, now, deadline), "setting": facts.receptor_setting},
+        "receptor": {
+            **_receptor(facts, plan.timeline, now, deadline),
+            "setting": facts.receptor_choice.expected if facts.receptor_choice else None,
+            "model": facts.receptor_choice.shown if facts.receptor_choice else None,
+        },
         "requirement": {
             "metric": "service",
             "target": target,

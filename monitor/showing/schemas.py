@@ -133,11 +133,12 @@ def components() -> dict[str, Schema]:
             broker=closed("", ok={"type": "boolean"}),
             deadline={"type": "number", "minimum": 1},
             receptor=closed(
-                _("Lo que se sabe ahora; `answered` es la hora de la última respuesta."),
+                _("Lo que se sabe ahora; `answered` es la hora de la última respuesta, `model` lo que hay detrás."),
                 status=nullable(ended),
                 since=nullable(NUMBER),
                 answered=nullable(NUMBER),
                 setting=nullable(ratio),
+                model=nullable(STRING),
             ),
             requirement=closed(
                 _("El requisito y su veredicto, sobre la ventana más corta cuya muestra basta para decidir."),

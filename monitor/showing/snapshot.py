@@ -11,6 +11,8 @@ from redis.client import Pipeline
 from comun import entries, heartbeat, store
 from comun.ids import parse_id, requested_at
 from comun.messages import QUEUES, Check
+from comun.receptor_choice import Choice
+from comun.receptor_choice import decode as decode_choice
 from monitor.watching.alerts import Receptor
 from monitor.watching.counter_store import ask_chunk, ask_legs, decode_recent, decode_second, decode_totals, unpack_legs
 from monitor.watching.events import Event
@@ -34,7 +36,7 @@ class Snapshot(NamedTuple):
     events: list[Event]
     recent: list[Check]
     receptor: Receptor
-    receptor_setting: float | None
+    receptor_choice: Choice | None
     watched_since: int | None  # epoch second
     legs: list[int]  # the sketches of the four legs, this minute and the last
     chunks: Mapping[Chunk, Sequence[int]]
@@ -62,7 +64,7 @@ def _fields(minute: int, chunks: Sequence[Chunk]) -> dict[str, _Field]:
         "events": _Field([store.EVENTS], _newest, decode_events),
         "recent": _Field([store.RECENT], _newest, decode_recent),
         "receptor": _Field([store.RECEPTOR], Pipeline.get, decode_receptor),
-        "receptor_setting": _Field([store.RECEPTOR_SETTING], Pipeline.get, _setting),
+        "receptor_choice": _Field([store.RECEPTOR_MODEL], Pipeline.get, decode_choice),
         "watched_since": _Field([store.WATCHED_SINCE], Pipeline.get, decode_second),
         "legs": _Field([minute, minute - 1], ask_legs, _added),
         "chunks": _Field(chunks, ask_chunk, lambda *found: dict(zip(chunks, map(unpack, found, levels), strict=True))),
@@ -117,16 +119,6 @@ def _oldest(found: Sequence[str] | None) -> int | None:
     return next(iter(entries.decoded(store.OUTBOX, found or (), lambda id_: _time(requested_at(parse_id(id_))))), None)
 
 
-def _setting(text: str | None) -> float | None:
-    return entries.first(store.RECEPTOR_SETTING, text, _share)
-
-
 def _time(microseconds: str | int) -> int:
     entries.moment((time := int(microseconds)) / 1_000_000)
     return time
-
-
-def _share(text: str) -> float:
-    if not 0 <= (share := float(text)) <= 1:
-        raise ValueError("not a share")
-    return share

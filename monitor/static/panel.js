@@ -52,13 +52,14 @@ function showReceptor({ status }) {
   document.title = [WORDS[status ?? 'unknown'], _('Experimento de disponibilidad')].join(' · ');
 }
 
-function receptorNote({ status, since, answered, setting }, deadline) {
+function receptorNote({ status, since, answered, setting, model }, deadline) {
   const parts = [];
   if (status && since) parts.push(_('desde las {time} ({ago})', { time: at(since), ago: ago(since, serverNow()) }));
   const old = answered != null && status !== 'unanswered' && serverNow() - answered > deadline;
   if (old) parts.push(_('última respuesta {ago}: nadie ha preguntado después', { ago: ago(answered, serverNow()) }));
   if (status == null) parts.push(_('todavía no ha contestado ninguna consulta: pulse «Consultar estado»'));
   if (setting != null) parts.push(_('simula estar disponible el {share} de las veces', { share: share(setting) }));
+  if (model && !/^bernoulli\?p=[\d.]+(&seed=\d+)?$/.test(model)) parts.push(_('detrás: {model}', { model }));
   return parts.join(' · ');
 }
 

@@ -78,7 +78,13 @@ def scripted_state(now: float, seed: int = 7) -> dict[str, Any]:
         "version": 1,
         "broker": {"ok": True},
         "deadline": 30.0,
-        "receptor": {"status": "available", "since": now - 254, "answered": now - 1, "setting": 0.9},
+        "receptor": {
+            "status": "available",
+            "since": now - 254,
+            "answered": now - 1,
+            "setting": 0.9,
+            "model": "bernoulli?p=0.9&seed=0",
+        },
         "requirement": {"metric": "service", "target": 0.99, "window": "5m", "verdict": "met", "total": 3212},
         "windows": [
             window("1m", 655, 0.908),

@@ -31,7 +31,19 @@ DATA = re.compile(
     r"\S*/\S*|python -m experimento [\w-]+|-{1,2}[a-z][\w-]*|\w+(?:_\w+)+(?:=\S*)?|\w[\w.-]*\.(?:py|txt|jsonl?|sqlite3)"
     r"|\[es\|en\]|'es', 'en'|GET|(?:service|reported|p\d+|lost|duplicated|max|end-to-end)[.\w:]*(?:>=|<=|==|<|>)\S*"
 )
-COMMANDS = ["up", "status", "restart", "broker", "load", "report", "compare", "capacity", "verify", "dead-letters"]
+COMMANDS = [
+    "up",
+    "status",
+    "restart",
+    "receptor",
+    "broker",
+    "load",
+    "report",
+    "compare",
+    "capacity",
+    "verify",
+    "dead-letters",
+]
 HELPS = (
     ["-m", "experimento"],
     *(["-m", "experimento", name] for name in COMMANDS),
@@ -43,6 +55,7 @@ WRONG = (
     ["load", "--lang", "fr"],
     ["load", "--require", "p99<fast"],
     ["restart"],
+    ["receptor", "set", "outages?mtbf=0"],
     ["compare", "runs/none", "runs/either"],
     ["nothing"],
     ["status"],
@@ -59,6 +72,8 @@ SAID = (  # about a running suite
     ["dead-letters"],
     ["report", "runs/latest"],
     ["restart", "callcenter"],
+    ["receptor"],
+    ["receptor", "set", "schedule?down=10s-20s"],
 )
 
 
@@ -104,7 +119,7 @@ def check(language: str, lines: list[str]) -> None:
 # The texts stand in the program in Spanish: one that English lacks shows anywhere, one in Spanish only where the
 # words are Click's.
 @pytest.mark.parametrize(
-    ("language", "words"), [*(("en", words) for words in HELPS), ("es", HELPS[0]), ("es", HELPS[5]), ("es", HELPS[-1])]
+    ("language", "words"), [*(("en", words) for words in HELPS), ("es", HELPS[0]), ("es", HELPS[6]), ("es", HELPS[-1])]
 )
 def test_no_help_has_a_word_of_the_other_language(
     language: str, environment: dict[str, str], tmp_path: Path, words: list[str]

@@ -9,9 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from comun import heartbeat, store
+from comun import heartbeat, receptor_choice, store
 from comun.ids import new_id
 from comun.messages import Check, Status
+from comun.receptor_model import parse
 from monitor.watching.events import noted
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count
@@ -26,7 +27,7 @@ def test_the_state_tells_what_happened(monitor: Monitor, client: FlaskClient) ->
     now = time.time()
     monitor.end(970, at=now - 30)
     monitor.end(30, at=now - 20, status=Status.UNAVAILABLE)
-    monitor.store.set(store.RECEPTOR_SETTING, 0.97)
+    receptor_choice.choose(monitor.store, parse("bernoulli?p=0.97"), configured="")
     state = client.get("/api/state").get_json()
     check("State", state)
     assert state["broker"] == {"ok": True}
@@ -40,7 +41,7 @@ def test_the_state_tells_what_happened(monitor: Monitor, client: FlaskClient) ->
     assert state["logs"][-1].endswith(
         "- Monitor - Respuesta recibida desde la plataforma de mensajes, Status - No disponible :("
     )
-    assert state["receptor"]["setting"] == 0.97
+    assert (state["receptor"]["setting"], state["receptor"]["model"]) == (0.97, "bernoulli?p=0.97")
 
 
 def test_a_state_that_has_not_changed_is_not_sent_again(monitor: Monitor, client: FlaskClient) -> None:

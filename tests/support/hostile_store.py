@@ -49,7 +49,7 @@ LISTS = [
     store.ALERTS + ":webhook",
 ]
 HASHES = [store.WORKERS, store.TOTALS, store.QUEUE_AGES, store.ATTEMPTS]
-STRINGS = [store.RECEPTOR, store.RECEPTOR_SETTING, store.WATCHED_SINCE]
+STRINGS = [store.RECEPTOR, store.RECEPTOR_MODEL, store.WATCHED_SINCE]
 COUNTED = [store.CLOCK, store.LATEST_ENDED, store.RESULTS_COUNT]  # strings that scripts count with
 
 

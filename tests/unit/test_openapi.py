@@ -12,6 +12,7 @@ from comun import language
 from comun.ids import new_id
 from comun.messages import Check, Status
 from comun.outbox import Outbox
+from comun.receptor_choice import Choice
 from experimento.runs import records
 from monitor.intake import Intake
 from monitor.results import Results
@@ -72,7 +73,7 @@ def full_state() -> dict[str, Any]:
         recent=checks,
         events=[flip, {"at": NOW, "kind": "restart", "text": "…"}],
         receptor=Receptor(Status.UNAVAILABLE, since=first),
-        receptor_setting=0.9,
+        receptor_choice=Choice("", "bernoulli?p=0.9", 0.9, 0.0, ""),
         workers=[{"role": "logs", "beat": NOW}],
         depths={"platform": 3, "callcenter": 0, "monitor": 0, "logs": 0},
         queue_ages={"platform": first},
