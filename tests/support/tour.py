@@ -31,6 +31,9 @@ BESIDE = (  # what is no part of the way although it runs on it, and why
     ("monitor/watching/", "counting, which is handed in as one argument (`Counting`)"),
     ("comun/log_lines.py", "how a console's line is kept clean"),
     ("comun/text.py", ""),
+    ("comun/receptor_choice.py", "which receptor answers, looked up twice a second at the most"),
+    ("comun/receptor_model.py", ""),
+    ("comun/entries.py", ""),
 )
 PERIODIC = {"QoS.restore_visible", "Channel.restore"}  # every five seconds, whoever passes
 
