@@ -108,10 +108,13 @@ def load(running: Suite, threads: str) -> str:
 
 
 def abridged(output: str) -> str:
-    """Return the command, its first requests and what it says at the end."""
+    """Return the command, its first requests, the accounting, and what it says at the end."""
     lines = output.splitlines()
-    end = next(number for number, line in enumerate(lines) if line.startswith("Veredicto"))
-    return "\n".join([*lines[:7], "…", *lines[end:]])
+    account, end = (
+        next(number for number, line in enumerate(lines) if line.startswith(start))
+        for start in ("Peticiones: ", "Veredicto: ")
+    )
+    return "\n".join([*lines[:7], "…", *lines[account : account + 3], "…", *lines[end:]])
 
 
 if __name__ == "__main__":
