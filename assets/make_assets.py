@@ -89,7 +89,7 @@ def panel(pictures: Camera, running: Suite) -> None:
 
 def overload(pictures: Camera, running: Suite) -> None:
     """A requirement that is not met, on purpose: far fewer checks may be in flight than come at once."""
-    output = load(running, "300")
+    output = load(running, "300", "--lockstep")
     lines = output.splitlines()
     screens = [lines[start : start + 16] for start in range(len(lines))]
     mixed = next(screen for screen in screens if sum(": 503" in line for line in screen) == 6)
@@ -101,9 +101,9 @@ def overload(pictures: Camera, running: Suite) -> None:
     pictures.terminal("incomplete_status", "call_center_status.txt", counted)
 
 
-def load(running: Suite, threads: str) -> str:
+def load(running: Suite, threads: str, *more: str) -> str:
     """Run the load script and return its terminal, without the frames of the bar that is redrawn over itself."""
-    output = running.type(sys.executable, "test_monitor.py", "--threads", threads)
+    output = running.type(sys.executable, "test_monitor.py", "--threads", threads, *more)
     return "\n".join(line for line in output.splitlines() if "Carga" not in line)
 
 
@@ -112,9 +112,9 @@ def abridged(output: str) -> str:
     lines = output.splitlines()
     account, end = (
         next(number for number, line in enumerate(lines) if line.startswith(start))
-        for start in ("Peticiones: ", "Veredicto: ")
+        for start in ("Consultas aceptadas: ", "Veredicto: ")
     )
-    return "\n".join([*lines[:7], "…", *lines[account : account + 3], "…", *lines[end:]])
+    return "\n".join([*lines[:7], "…", *lines[account : account + 2], "…", *lines[end:]])
 
 
 if __name__ == "__main__":
