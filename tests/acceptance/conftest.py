@@ -19,7 +19,7 @@ from comun.ledger_format import LEDGER
 from comun.outbox import Outbox
 from experimento.supervision.broker import find_binary
 from experimento.supervision.running import Running, supervised
-from tests.helpers import free_port, is_gone, missing, wait_until
+from tests.support.waiting import free_port, is_gone, missing, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("BROKER_URL", "VAR_DIR", "LOGS_DIR", "LOG_FORMAT", "RUNS_DIR", "MONITOR_", "RECEPTOR_")

@@ -8,7 +8,7 @@ from typing import Any, cast
 import requests
 
 from tests.acceptance.conftest import Suite
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 
 def state(suite: Suite) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from benchmarks.figures import COLUMNS, RATIOS, Figures
 from benchmarks.generators import SERVERS
 from comun.settings import ROOT
 from experimento.exits import Exit
-from tests.helpers import missing
+from tests.support.waiting import missing
 
 WITHOUT_QUEUE = "ceiling"
 

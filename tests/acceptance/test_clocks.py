@@ -20,10 +20,10 @@ from comun.outbox import Outbox
 from comun.settings import Settings
 from monitor.watching.counter_store import CounterStore, accepted
 from tests.acceptance.conftest import ROOT, Suite
-from tests.acceptance.fault_load import Load, Seen
 from tests.acceptance.test_faults import account, kill, settle
-from tests.helpers import free_port, wait_until
+from tests.support.fault_load import Load, Seen
 from tests.support.preload import WallClock
+from tests.support.waiting import free_port, wait_until
 
 HOUR = 3_600
 GRACE = "0.5"

@@ -17,8 +17,8 @@ import requests
 
 from experimento.exits import Exit
 from tests.acceptance.conftest import Suite
-from tests.helpers import wait_until
 from tests.support.screen import Screen
+from tests.support.waiting import wait_until
 
 WORKERS = ("logs", "monitor", "platform", "callcenter")
 

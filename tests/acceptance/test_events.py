@@ -20,7 +20,7 @@ from experimento.runs.events import Kind
 from experimento.supervision import event_log
 from experimento.supervision.servers import NAME
 from tests.acceptance.conftest import ROOT, Suite
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 
 def state(suite: Suite) -> dict[str, Any]:

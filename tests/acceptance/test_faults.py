@@ -20,9 +20,9 @@ from comun.ledger_format import LEDGER
 from comun.messages import Hop
 from monitor.watching.counter_store import CounterStore
 from tests.acceptance.conftest import Suite
-from tests.acceptance.fault_load import Load, Seen
-from tests.helpers import missing, wait_until
+from tests.support.fault_load import Load, Seen
 from tests.support.totals import assert_totals_agree
+from tests.support.waiting import missing, wait_until
 
 CLIENTS = 50
 PAUSE = 0.1  # seconds a client rests: other tests run beside; in `make faults` none rests

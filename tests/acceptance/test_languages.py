@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import OURS, ROOT, Suite
-from tests.helpers import free_port, missing
-from tests.helpers_stub import serving
+from tests.support.stub import serving
+from tests.support.waiting import free_port, missing
 from tests.support.words import english, spanish
 
 COLUMNS = 80

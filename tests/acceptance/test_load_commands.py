@@ -13,8 +13,8 @@ from experimento.exits import Exit
 from experimento.runs import records
 from experimento.runs.records import Outcome
 from tests.acceptance.conftest import OURS, ROOT
-from tests.helpers import free_port
-from tests.helpers_stub import serving
+from tests.support.stub import serving
+from tests.support.waiting import free_port
 
 LOCUST = [sys.executable, "-m", "locust", "-f", str(ROOT / "locustfile.py")]
 

@@ -14,8 +14,8 @@ from experimento.exits import Exit
 from experimento.runs import records
 from experimento.runs.records import Outcome
 from tests.acceptance.conftest import OURS, ROOT, Suite
-from tests.helpers import free_port, wait_until
-from tests.helpers_stub import Stub, serving
+from tests.support.stub import Stub, serving
+from tests.support.waiting import free_port, wait_until
 
 LAST_LINES = """\
 El número de hilos fue: {threads}

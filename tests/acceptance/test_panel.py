@@ -16,9 +16,9 @@ from experimento.judgement.requirements import parse
 from experimento.judgement.summary import summarize
 from experimento.runs.events import Event, Kind
 from tests.acceptance.conftest import Suite
-from tests.acceptance.panel_stub import PanelStub, make_check, make_current
-from tests.helpers import missing
-from tests.helpers_run import make_run
+from tests.support.made_run import make_run
+from tests.support.panel_stub import PanelStub, make_check, make_current
+from tests.support.waiting import missing
 from tests.support.words import spanish
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"

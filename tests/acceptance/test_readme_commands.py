@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from experimento.supervision.broker import find_binary
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "http://127.0.0.1:5000/status"

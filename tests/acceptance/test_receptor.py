@@ -8,8 +8,8 @@ import requests
 
 from experimento.exits import Exit
 from tests.acceptance.conftest import Suite
-from tests.helpers import wait_until
-from tests.helpers_stub import serving
+from tests.support.stub import serving
+from tests.support.waiting import wait_until
 
 
 def state(suite: Suite) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import requests
 from experimento.exits import Exit
 from experimento.supervision.broker import find_binary
 from tests.acceptance.conftest import OURS, ROOT
-from tests.helpers import free_port, wait_until
-from tests.helpers_workers import APPS
+from tests.support.waiting import free_port, wait_until
+from tests.support.workers import APPS
 
 
 class Terminals:

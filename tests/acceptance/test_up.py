@@ -19,7 +19,7 @@ import requests
 from comun import store
 from experimento.exits import Exit
 from tests.acceptance.conftest import ROOT, Suite
-from tests.helpers import free_port, wait_until
+from tests.support.waiting import free_port, wait_until
 
 ANSWERS = ("Disponible :)", "No disponible :(")
 

@@ -14,8 +14,8 @@ import requests
 from experimento.supervision.descriptors import sockets_allowed
 from monitor.web import WAITERS
 from tests.acceptance.conftest import Suite
-from tests.helpers import missing, wait_until
 from tests.support.idle_connections import idle_connections
+from tests.support.waiting import missing, wait_until
 
 ASKING = 500
 

@@ -11,10 +11,10 @@ from comun.settings import Settings
 from experimento.supervision import broker as embedded
 from experimento.supervision.probes import Probes
 from log_manager.ledger import Ledger
-from tests.helpers import missing, wait_until
-from tests.helpers_broker import BrokerProcess
-from tests.helpers_monitor import Monitor
-from tests.helpers_workers import APPS, workers
+from tests.support.broker_process import BrokerProcess
+from tests.support.monitor import Monitor
+from tests.support.waiting import missing, wait_until
+from tests.support.workers import APPS, workers
 
 _started: list[Loop] = []
 

@@ -16,8 +16,8 @@ from comun.receptor_model import parse
 from monitor.watching.events import noted
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count
-from tests.helpers import free_port, wait_until
-from tests.helpers_monitor import Monitor, check
+from tests.support.monitor import Monitor, check
+from tests.support.waiting import free_port, wait_until
 
 HOUR = 3_600
 DAY = 86_400

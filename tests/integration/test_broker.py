@@ -24,10 +24,10 @@ from comun.transport import Transport
 from experimento.supervision import broker as embedded
 from experimento.supervision.broker import Broker, find_binary, prepare
 from experimento.supervision.probes import Probes
-from tests.helpers import free_port, missing, wait_until
-from tests.helpers_broker import BrokerProcess
-from tests.helpers_workers import workers
 from tests.support import tls
+from tests.support.broker_process import BrokerProcess
+from tests.support.waiting import free_port, missing, wait_until
+from tests.support.workers import workers
 
 
 @contextmanager

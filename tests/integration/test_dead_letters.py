@@ -17,10 +17,10 @@ from comun.dead_letters import ENTRY_KEPT, DeadLetters
 from comun.ids import new_id, requested_at
 from comun.messages import LATEST, MAX_BATCH, Hop, Route
 from comun.settings import Settings
-from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess, stranger
-from tests.helpers_ledger import known_hops
-from tests.helpers_workers import APPS
+from tests.support.broker_process import BrokerProcess, stranger
+from tests.support.ledger import known_hops
+from tests.support.waiting import wait_until
+from tests.support.workers import APPS
 
 OPENED = Path(tempfile.gettempdir()) / f"opened-{os.getpid()}"
 numbers = iter(range(1_000_000))

@@ -17,8 +17,8 @@ from comun.celery_app import SuiteCelery
 from comun.dead_letters import ENTRY_KEPT, DeadLetters
 from comun.settings import ROOT, Settings
 from experimento.exits import Exit
-from tests.helpers import wait_until
 from tests.support.hostile_publisher import packed, valid
+from tests.support.waiting import wait_until
 from tests.support.words import spanish
 
 LETTER: dict[str, Any] = {

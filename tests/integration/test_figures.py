@@ -22,9 +22,9 @@ from monitor.watching.counter_store import RECENT, CounterStore
 from monitor.watching.journal import Journal
 from monitor.watching.time_buckets import Count, chunks_of
 from monitor.watching.watcher import Watcher
-from tests.helpers import wait_until
 from tests.support.accepted import AcceptedResults
 from tests.support.unconfirmed import fails_once
+from tests.support.waiting import wait_until
 
 NOW = time.time()
 

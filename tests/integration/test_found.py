@@ -12,7 +12,7 @@ import pytest
 from comun import heartbeat, store
 from experimento.supervision.found import monitor_url, others
 from experimento.supervision.running import Process, Running
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 HERE = socket.gethostname()
 

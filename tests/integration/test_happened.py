@@ -11,7 +11,7 @@ from experimento.runs.events import Event, Kind
 from experimento.supervision.event_log import EventLog
 from experimento.supervision.running import Running, publish, take_lock
 from experimento.workload import target
-from tests.helpers_stub import Handler, serving
+from tests.support.stub import Handler, serving
 
 START, END = 1_790_000_000_000_000, 1_790_000_060_000_000
 

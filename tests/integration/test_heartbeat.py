@@ -10,7 +10,7 @@ from comun import heartbeat, store
 from comun.loop import troubles
 from comun.settings import ROOT
 from experimento.supervision.probes import End, Probes
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_an_answer_that_nobody_expects_does_not_end_the_heartbeat(broker_url: str) -> None:

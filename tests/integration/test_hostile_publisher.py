@@ -20,12 +20,12 @@ from comun.envelope import DEEPEST, unwrap
 from comun.messages import QUEUES, Route
 from comun.settings import Settings
 from comun.transport import Channel
-from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess
-from tests.helpers_ledger import known_hops
-from tests.helpers_workers import APPS, alive, workers
 from tests.support import hostile_broadcast
+from tests.support.broker_process import BrokerProcess
 from tests.support.hostile_publisher import IN_THE_TASK, Broken, broken, message, nested, packed, valid
+from tests.support.ledger import known_hops
+from tests.support.waiting import wait_until
+from tests.support.workers import APPS, alive, workers
 
 SEEDS = range(5)
 CHANCE = random.Random(1_000)

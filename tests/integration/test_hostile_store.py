@@ -18,10 +18,10 @@ from experimento.supervision.probes import Probes
 from monitor.watching.counter_store import CounterStore
 from monitor.watching.journal import Journal
 from monitor.watching.worker_restarts import restarts
-from tests.helpers import wait_until
-from tests.helpers_monitor import Monitor, check
-from tests.helpers_workers import alive, workers
 from tests.support import hostile_store
+from tests.support.monitor import Monitor, check
+from tests.support.waiting import wait_until
+from tests.support.workers import alive, workers
 
 PATHS = ("/api/state", "/api/history", "/api/checks", "/api/checks?status=in_flight", "/metrics", "/health/ready")
 FIRST = 1_800_000_000

@@ -20,8 +20,8 @@ from monitor.intake import Intake
 from monitor.publisher import Publisher
 from monitor.results import Counting
 from monitor.watching.counter_store import CounterStore, accepted
-from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess
+from tests.support.broker_process import BrokerProcess
+from tests.support.waiting import wait_until
 
 Accepts = Callable[..., "Stand"]
 

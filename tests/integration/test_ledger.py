@@ -8,7 +8,7 @@ import pytest
 
 from comun.messages import Hop, Status
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import (
+from tests.support.ledger import (
     FILES,
     committed,
     line_of,
@@ -101,7 +101,7 @@ import sys
 from pathlib import Path
 from comun.messages import Hop
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import told_by
+from tests.support.ledger import told_by
 
 mine, others = int(sys.argv[2]), int(sys.argv[3])
 ledger = Ledger(Path(sys.argv[1]))

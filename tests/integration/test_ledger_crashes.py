@@ -9,7 +9,7 @@ import pytest
 from comun.errors import FilesUnavailable
 from comun.ledger_format import LEDGER
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import (
+from tests.support.ledger import (
     FILES,
     aside,
     kill_a_writer,

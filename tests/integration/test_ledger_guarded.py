@@ -12,7 +12,7 @@ from comun.ledger_format import LEDGER
 from experimento.reconciliation.verify import reconcile_directory
 from experimento.runs.trails import LedgerUnreadable
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import FILES, aside, lines_of, read_lines, receive, statuses_of
+from tests.support.ledger import FILES, aside, lines_of, read_lines, receive, statuses_of
 
 LOGS, ANSWERS = FILES
 Make = Callable[[Path], None]

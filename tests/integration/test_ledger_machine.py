@@ -17,7 +17,7 @@ from log_manager import ledger as ledger_module
 from log_manager.files import AppendedFile
 from log_manager.ledger import Ledger
 from log_manager.lines import bit
-from tests.helpers_ledger import FILES, START, committed, known_row, line_of, status_of, statuses_of, told_by
+from tests.support.ledger import FILES, START, committed, known_row, line_of, status_of, statuses_of, told_by
 
 LOGS, ANSWERS = FILES
 NUMBERS = range(6)  # few checks, so that they meet often

@@ -12,7 +12,7 @@ from comun.ledger_format import LEDGER, Committed
 from log_manager import files
 from log_manager.files import AppendedFile
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import (
+from tests.support.ledger import (
     FILES,
     aside,
     kill_a_writer,

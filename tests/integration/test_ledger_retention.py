@@ -16,7 +16,7 @@ from experimento.reconciliation.findings import Report
 from experimento.reconciliation.verify import reconcile_directory
 from log_manager.ledger import LOOKED_AT, Ledger
 from log_manager.retention import Retention
-from tests.helpers_ledger import FILES, START, known_row, lines_of, read_lines, receive, statuses_of, told_by
+from tests.support.ledger import FILES, START, known_row, lines_of, read_lines, receive, statuses_of, told_by
 
 LOGS, ANSWERS = FILES
 LATER = START + 3_600_000_000

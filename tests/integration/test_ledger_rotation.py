@@ -11,8 +11,8 @@ from comun.ledger_format import LEDGER
 from comun.messages import Hop
 from experimento.reconciliation.verify import reconcile_directory
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import FILES, lines_of, read_lines, receive, row, statuses_of, told_by
-from tests.helpers_witnesses import World
+from tests.support.ledger import FILES, lines_of, read_lines, receive, row, statuses_of, told_by
+from tests.support.witnesses import World
 
 LOGS, ANSWERS = FILES
 

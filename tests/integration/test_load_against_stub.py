@@ -25,7 +25,7 @@ from experimento.workload.attack import warnings
 from experimento.workload.capacity import Probe, search
 from experimento.workload.load import Closed, Fared, Generator, Open
 from experimento.workload.run import Order, Run
-from tests.helpers_stub import Stub, serving
+from tests.support.stub import Stub, serving
 
 NOW = datetime(2026, 11, 23).astimezone()
 

@@ -13,7 +13,7 @@ from experimento.__main__ import run
 from experimento.exits import Exit
 from experimento.judgement import cli_report
 from experimento.workload import cli_capacity, cli_load
-from tests.helpers_stub import Handler, Stub, serving
+from tests.support.stub import Handler, Stub, serving
 
 TOKEN = "un-token-de-prueba-bastante-largo"  # noqa: S105
 LOCUSTFILE = Path(test_monitor.__file__).with_name("locustfile.py")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from comun.settings import ROOT
-from tests.helpers import missing
+from tests.support.waiting import missing
 
 FAKE = """#!/bin/sh
 case "$*" in

@@ -15,7 +15,7 @@ from monitor.lease import Lease
 from monitor.watching import notify
 from monitor.watching.alerts import Alert
 from monitor.watching.journal import Journal
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 
 class Hook(HTTPServer):

@@ -9,7 +9,7 @@ from comun.errors import StoreUnavailable
 from comun.ids import new_id
 from comun.outbox import Outbox, Pending
 from comun.scripts import Writer
-from tests.helpers_broker import BrokerProcess
+from tests.support.broker_process import BrokerProcess
 
 NOW = 1_790_000_000_000_000
 IDS = [new_id(NOW + n, n) for n in range(5)]

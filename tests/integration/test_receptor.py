@@ -21,8 +21,8 @@ from receptor_de_callcenter import asking
 from receptor_de_callcenter.asking import LATE, Asker, Trouble
 from receptor_de_callcenter.components import connect
 from receptor_de_callcenter.receptor import Receptor
-from tests.helpers import free_port, wait_until
-from tests.helpers_stub import Handler, serving
+from tests.support.stub import Handler, serving
+from tests.support.waiting import free_port, wait_until
 
 UP, DOWN, UNREADABLE = (
     (Status.AVAILABLE, None),

@@ -21,7 +21,7 @@ from experimento.judgement.report import SUMMARY, ReportUnwritable
 from experimento.judgement.report_text import render_text
 from experimento.runs import events, records, run_folder, trails
 from experimento.runs.records import UnreadableRun
-from tests.helpers_run import make_run, write_run
+from tests.support.made_run import make_run, write_run
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from monitor.resend import Resender
 from monitor.results import Results
 from monitor.watching.count_buffer import Tally
 from monitor.watching.counter_store import CounterStore
-from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess
+from tests.support.broker_process import BrokerProcess
 from tests.support.unconfirmed import fails_once
+from tests.support.waiting import wait_until
 
 NOW = 1_790_000_000_000_000
 GRACE = 3_000_000  # microseconds

@@ -13,8 +13,8 @@ from comun.messages import Check, Status
 from comun.outbox import Outbox
 from comun.scripts import Command
 from monitor.results import Counting, Results
-from tests.helpers_broker import BrokerProcess
 from tests.support.accepted import AcceptedResults
+from tests.support.broker_process import BrokerProcess
 
 NOW = 1_790_000_000_000_000
 

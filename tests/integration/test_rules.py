@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import missing
+from tests.support.waiting import missing
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus"
 

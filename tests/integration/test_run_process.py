@@ -11,7 +11,7 @@ import pytest
 from comun.language import speaking
 from comun.settings import Settings
 from monitor.showing.run_process import Order, RunProcess, RunRefused
-from tests.helpers import free_port, wait_until
+from tests.support.waiting import free_port, wait_until
 
 ORDER = Order(1, 1, "prueba")
 

@@ -13,9 +13,9 @@ from comun.errors import StoreUnavailable, SuiteError
 from comun.ids import new_id
 from comun.outbox import Outbox
 from experimento.supervision import broker as embedded
-from tests.helpers import missing, wait_until
-from tests.helpers_broker import BrokerProcess
+from tests.support.broker_process import BrokerProcess
 from tests.support.preload import library
+from tests.support.waiting import missing, wait_until
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from monitor.intake import Intake
 from monitor.results import Results
 from monitor.watching.count_buffer import Tally
 from monitor.watching.counter_store import CounterStore
-from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess
-from tests.helpers_workers import APPS, workers
+from tests.support.broker_process import BrokerProcess
+from tests.support.waiting import wait_until
+from tests.support.workers import APPS, workers
 
 
 class Stand:

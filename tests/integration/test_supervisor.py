@@ -18,7 +18,7 @@ from experimento.supervision.plan import API, BROKER, LOGS, WORKERS, ChildSpec
 from experimento.supervision.probes import End, Work
 from experimento.supervision.running import Running, supervised, take_lock
 from experimento.supervision.supervisor import Supervisor
-from tests.helpers import is_gone, wait_until
+from tests.support.waiting import is_gone, wait_until
 
 STAYS = "trap 'echo adiós; exit 0' TERM; echo hola; while :; do sleep 0.02; done"
 STUBBORN = "trap '' TERM; while :; do sleep 0.02; done"

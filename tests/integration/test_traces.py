@@ -11,7 +11,7 @@ import pytest
 from comun.ids import new_id
 from comun.messages import Check, Status
 from monitor.watching.telemetry import WAITING, tracer
-from tests.helpers import free_port, wait_until
+from tests.support.waiting import free_port, wait_until
 
 
 class Collector(HTTPServer):

@@ -9,8 +9,8 @@ from experimento.runs import records
 from experimento.runs.records import Record
 from experimento.workload.load import Closed, Generator, Open
 from experimento.workload.run import Order, Run
-from tests.helpers_stub import serving
 from tests.integration.test_load_against_stub import NOW
+from tests.support.stub import serving
 
 
 @pytest.mark.parametrize("model", [Closed(40, 25, 0.02), Open(400, 2.5)], ids=["closed", "open"])

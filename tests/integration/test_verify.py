@@ -15,8 +15,8 @@ from comun.messages import Hop, stamp
 from experimento.reconciliation.findings import Kind, Report
 from experimento.reconciliation.verify import reconcile_directory
 from experimento.runs.trails import LedgerUnreadable
-from tests.helpers_log_manager import Change, Writer, edit
-from tests.helpers_witnesses import World
+from tests.support.log_manager import Change, Writer, edit
+from tests.support.witnesses import World
 
 
 def counts(report: Report) -> dict[str, int]:

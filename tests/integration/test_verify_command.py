@@ -18,7 +18,7 @@ from comun.messages import Hop
 from comun.outbox import Outbox
 from comun.settings import ROOT
 from experimento.exits import Exit
-from tests.helpers_log_manager import Writer, edit
+from tests.support.log_manager import Writer, edit
 from tests.support.words import spanish
 
 

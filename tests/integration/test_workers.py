@@ -30,10 +30,10 @@ from monitor.watching.count_buffer import Tally
 from monitor.watching.counter_store import CounterStore
 from monitor.web import create_app
 from receptor_de_callcenter.availability import bernoulli
-from tests.helpers import wait_until
-from tests.helpers_broker import BrokerProcess, stranger
-from tests.helpers_ledger import FILES, read_lines
-from tests.helpers_workers import APPS, alive, workers
+from tests.support.broker_process import BrokerProcess, stranger
+from tests.support.ledger import FILES, read_lines
+from tests.support.waiting import wait_until
+from tests.support.workers import APPS, alive, workers
 
 LOGS, ANSWERS = FILES
 STAMP = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\]"

@@ -13,7 +13,7 @@ from experimento.workload.capacity import MAX_PROBES, Capacity, search
 from experimento.workload.load import Fared
 from experimento.workload.probing import Prober
 from experimento.workload.run import Done
-from tests.helpers_run import make_run, write_run
+from tests.support.made_run import make_run, write_run
 from tests.unit.test_capacity import limited_at
 
 

@@ -20,7 +20,7 @@ from experimento.judgement.measures import Measures, measure
 from experimento.judgement.repetition import compare_runs
 from experimento.runs.records import Outcome
 from experimento.runs.run_folder import Run
-from tests.helpers_run import make_run
+from tests.support.made_run import make_run
 
 
 def wilson(good: int, total: int, z: float = 1.959964) -> Estimated:

@@ -6,8 +6,8 @@ import pytest
 
 from comun.messages import Hop, Status
 from experimento.reconciliation.findings import Kind, Witness
-from tests.helpers_reports import SEEDS, counted, judged, named, past
-from tests.helpers_witnesses import Event, World
+from tests.support.reports import SEEDS, counted, judged, named, past
+from tests.support.witnesses import Event, World
 
 
 def some_events(world: World, *hops: Hop) -> list[Event]:

@@ -7,8 +7,8 @@ import pytest
 from comun.ids import new_id
 from comun.messages import Hop, Status
 from experimento.reconciliation.findings import KEPT, Finding, Kind, Witness
-from tests.helpers_reports import SEEDS, an_answered, counted, judged, named, past
-from tests.helpers_witnesses import START, Event, Row, World
+from tests.support.reports import SEEDS, an_answered, counted, judged, named, past
+from tests.support.witnesses import START, Event, Row, World
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -21,7 +21,7 @@ from experimento.judgement.summary import summarize
 from experimento.judgement.wording import duration
 from experimento.runs.events import Event, Kind
 from experimento.runs.run_folder import Run
-from tests.helpers_run import make_run, reconcile
+from tests.support.made_run import make_run, reconcile
 
 HOSTILE = '<script>alert("1")</script>|\x00\n=cmd()'
 XSD = Path(__file__).parents[2] / "docs/schemas/junit-1.xsd"

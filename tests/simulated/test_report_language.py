@@ -25,7 +25,7 @@ from experimento.judgement.comparison import compare
 from experimento.judgement.measures import measure
 from experimento.judgement.report import FORMATS, render
 from experimento.judgement.repetition import compare_runs
-from tests.helpers_run import make_run
+from tests.support.made_run import make_run
 from tests.simulated import test_report
 closed = {"model": "closed", "threads": 100, "requests": 10, "pause": 0.5, "lockstep": False, "timeout": 10.0}
 made_with = {"of": "load", "machine": {"cores": 2, "memory": 8 << 30}, "settings": {}}

@@ -21,7 +21,7 @@ from experimento.runs.latency import HOPS
 from experimento.runs.records import UnreadableRun
 from experimento.runs.run_folder import Run
 from experimento.runs.trails import Trail
-from tests.helpers_run import START, make_run, reconcile, write_run
+from tests.support.made_run import START, make_run, reconcile, write_run
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/summary-1.json").read_text(encoding="utf-8"))
 

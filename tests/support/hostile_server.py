@@ -4,7 +4,7 @@
     with attacking(refusing(phase=0.25)) as server: ...       # 10 % of each second
     with attacking(lambda n: "hang" if n % 10 == 0 else "ok") as server: ...
 
-The plain behaviours (`ok`, `slow:0.2`, `hang`, `stall`, `reset`, `cut`, `error:503`, …) are those of `helpers_stub`.
+The plain behaviours (`ok`, `slow:0.2`, `hang`, `stall`, `reset`, `cut`, `error:503`, …) are those of `stub`.
 """
 
 import gzip
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from tests.helpers_stub import Handler, Stub, serving
+from tests.support.stub import Handler, Stub, serving
 
 HUGE = 300_000_000  # bytes
 _PART = b"x" * 65_536

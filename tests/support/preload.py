@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.helpers import missing
+from tests.support.waiting import missing
 
 
 def library(name: str, directory: Path) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.helpers import missing
+from tests.support.waiting import missing
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:

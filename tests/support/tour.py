@@ -20,9 +20,9 @@ from comun.ledger_format import ANSWERS, LOGS
 from comun.messages import QUEUES, Role
 from comun.settings import Settings
 from experimento.supervision import broker as embedded
-from tests.helpers import free_port, wait_until
-from tests.helpers_broker import BrokerProcess
-from tests.helpers_workers import APPS, ROOT, workers
+from tests.support.broker_process import BrokerProcess
+from tests.support.waiting import free_port, wait_until
+from tests.support.workers import APPS, ROOT, workers
 
 PAGE = ROOT / "docs" / "tour.md"
 TRACER = Path(__file__).with_name("traced")

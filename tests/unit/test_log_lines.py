@@ -15,7 +15,7 @@ from experimento.reconciliation.log_lines import (
     wall_of_text,
     wall_times,
 )
-from tests.helpers_witnesses import START, event_line
+from tests.support.witnesses import START, event_line
 
 
 def as_bytes(text: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from comun import loop
 from comun.errors import StoreUnavailable
 from comun.loop import Loop, every, troubles
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 
 def impatient(name: str, action: Callable[[], object], pause: Callable[[], float | None] = lambda: 0.001) -> Loop:

@@ -20,8 +20,8 @@ from experimento.supervision.log_file import LogFile
 from experimento.supervision.outlet import HELD
 from experimento.supervision.probes import Work
 from experimento.supervision.running import Process
-from tests.helpers import wait_until
 from tests.support.screen import Screen
+from tests.support.waiting import wait_until
 
 
 def test_each_line_gets_the_name_of_its_process() -> None:

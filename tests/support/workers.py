@@ -11,9 +11,9 @@ from comun import heartbeat, store
 from comun.errors import StoreUnavailable
 from comun.messages import Role
 from comun.settings import Settings
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 APPS = {role.id: f"{role.folder}.app.celery" for role in Role if role is not Role.API}
 
 

@@ -1,6 +1,6 @@
 """A stand-in for the monitor behind the panel: the real page and files, a scripted state, a scripted check.
 
-The tests run it inside their process; `python -m tests.acceptance.panel_stub PORT` serves it to look at.
+The tests run it inside their process; `python -m tests.support.panel_stub PORT` serves it to look at.
 """
 
 import json

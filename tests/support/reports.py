@@ -7,7 +7,7 @@ from comun.messages import Hop
 from experimento.reconciliation.findings import Kind, Report, Witness
 from experimento.reconciliation.id_columns import Ids
 from experimento.reconciliation.reconcile import reconcile
-from tests.helpers_witnesses import Row, World
+from tests.support.witnesses import Row, World
 
 SEEDS = range(20)
 

@@ -13,7 +13,7 @@ from comun.ledger_format import ANSWERS, ARCHIVED, LEDGER, LINE, LOGS, MARK, Com
 from comun.messages import Check, Hop, Status
 from log_manager.ledger import Ledger
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 START = 1_790_000_000_000_000  # 2026-09-21 14:13:20 UTC
 FILES = (LOGS, ANSWERS)
 
@@ -102,7 +102,7 @@ from pathlib import Path
 from comun.messages import Hop
 from log_manager.files import AppendedFile
 from log_manager.ledger import Ledger
-from tests.helpers_ledger import told_by
+from tests.support.ledger import told_by
 
 directory, name, kept = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 append = AppendedFile.append

@@ -13,7 +13,7 @@ from celery import Celery
 from comun import store
 from experimento.supervision.broker import Broker
 from experimento.supervision.probes import Probes
-from tests.helpers import wait_until
+from tests.support.waiting import wait_until
 
 
 def stranger(url: str) -> Celery:
