@@ -116,6 +116,11 @@ def running(beats: Iterable[Mapping[str, Any]], now: float) -> list[Mapping[str,
     ]
 
 
+def in_hand(client: redis.Redis) -> set[str]:
+    """Return the ids of the checks that somebody who is there works on. Raises StoreUnavailable."""
+    return {check_id for beat in alive(client, time.time()) for check_id in beat["in_hand"]}
+
+
 def known(client: redis.Redis) -> dict[str, dict[str, Any]]:
     """Return the last beat of every worker by its name, fresh or not. Raises StoreUnavailable."""
     pipe = client.pipeline(transaction=False)

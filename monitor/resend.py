@@ -91,7 +91,7 @@ class Resender:
         """Look once: re-send and abandon what is overdue. Raises StoreUnavailable."""
         grace = int(self._settings.resend_grace * 1e6)
         now = self._outbox_time()
-        in_hand = self._in_hand()
+        in_hand = heartbeat.in_hand(self._bus.store)
         decision = decide(
             self._outbox.due(now, LOOK_AT),
             latest_ended=self._outbox.latest_ended(),
@@ -136,10 +136,6 @@ class Resender:
             log.error("Consultas sin respuesta, abandonadas: %d", len(unanswered))
         if answered := [end for end in ends if end.status is not Status.UNANSWERED]:
             self._bus.send(answered, Hop.RECEIVED)
-
-    def _in_hand(self) -> set[str]:
-        """Return the checks that somebody who is there works on."""
-        return {check_id for beat in heartbeat.alive(self._bus.store, time.time()) for check_id in beat["in_hand"]}
 
     def _idle_for(self, in_hand: Collection[str]) -> float:
         """Return for how many seconds all queues have been empty, and nothing in hand, at every look."""

@@ -1,5 +1,6 @@
 """What holds for every test: it reads Spanish, and what its processes leave in the temporary directory goes."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -9,6 +10,12 @@ import pytest
 
 os.environ["LANGUAGE"] = "es"  # in which the tests read what the program says, whatever the machine's language
 os.environ["BROKER_URL"] = "redis://127.0.0.1:1/0"  # where the default leads, another test may have a broker
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected, and all that was imported for it, out of every collection of garbage to come."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

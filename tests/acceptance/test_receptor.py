@@ -51,8 +51,3 @@ def test_a_service_of_ones_own_answers_and_a_slow_one_is_neither_killed_nor_aske
         wait_until(lambda: answer(suite) == "No disponible :(", timeout=20)
         assert component.served > asked
     assert "secreto" not in suite.output() + "".join(suite.log(name) for name in ("callcenter", "platform", "suite"))
-
-
-def test_the_example_of_the_documentation_answers(start_suite: Callable[..., Suite]) -> None:
-    suite = start_suite(RECEPTOR_MODEL="python:receptor_de_callcenter.example:has_room")
-    assert answer(suite) == "Disponible :)"

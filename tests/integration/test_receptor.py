@@ -183,7 +183,7 @@ def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_module")
 def test_a_function_is_asked_with_the_id_and_says_yes_or_no() -> None:
-    assert asked("python:my_receptor:up") == UP
+    assert asked("python:my_receptor:up") == asked("python:receptor_de_callcenter.example:has_room") == UP
     assert asked("python:my_receptor:wrong") == UNREADABLE
     with pytest.raises(ConfigurationError, match="RECEPTOR_MODEL=python:my_receptor:missing: no se encuentra"):
         asked("python:my_receptor:missing")

@@ -57,7 +57,7 @@ class Stand:
 @pytest.mark.parametrize(
     ("count", "receptors", "at_once"),
     [
-        (300, 4, 1),
+        (200, 2, 1),
         pytest.param(1_000, 1, 1, marks=pytest.mark.slow),
         pytest.param(1_000, 2, 1, marks=pytest.mark.slow),
         pytest.param(1_000, 4, 1, marks=pytest.mark.slow),
