@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comun import signals
 
-signals.end_while_starting()  # importing what follows takes a second
+signals.of_a_server()  # importing what follows takes a second
 
 from comun import heartbeat, store
 from comun.bus import Bus

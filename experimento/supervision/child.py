@@ -1,21 +1,19 @@
 """One supervised process: started in a session of its own, listened to, signalled, and swept with all it started."""
 
 import asyncio
-import ctypes
 import os
 import signal
-import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from comun.settings import ROOT
+from comun.signals import ending_with
 from experimento.supervision.console import Console
 from experimento.supervision.plan import ChildSpec
 from experimento.supervision.policy import Progress
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
 CHUNK = 65_536  # bytes read at once, what a pipe holds on Linux
 
 
@@ -72,7 +70,7 @@ class Child:
                 start_new_session=True,
                 umask=0o077,
                 pass_fds=(self._lock,),
-                preexec_fn=_die_with_parent(self.spec.orphaned),
+                preexec_fn=ending_with(os.getpid(), self.spec.orphaned),
             )
         finally:
             os.close(write_end)
@@ -114,17 +112,3 @@ class Child:
             self._output_ended.set()
 
         loop.add_reader(output, move)
-
-
-def _die_with_parent(sent: signal.Signals) -> Callable[[], None] | None:
-    """Return what a new process does first so that the kernel signals it when its parent is killed; None off Linux."""
-    if sys.platform != "linux":
-        return None
-    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
-
-    def arrange() -> None:
-        prctl(PR_SET_PDEATHSIG, int(sent))
-        if os.getppid() != parent:  # it was killed just before
-            os._exit(1)
-
-    return arrange

@@ -27,7 +27,8 @@ class ChildSpec:
     ready: Callable[[int], bool]  # asked with the process's pid until it says yes
     queue: str | None = None  # the queue it works on: it is watched for hanging
     # What the kernel sends it if the supervisor is killed (Linux). Workers are made for SIGKILL, and a polite one
-    # could wait for the broker for ever; who has children of its own or data to close must get SIGTERM.
+    # could wait for the broker for ever; so could granian for its own, which end by themselves without it
+    # (`comun.signals`). Who has data to close must get SIGTERM.
     orphaned: signal.Signals = signal.SIGKILL
 
 
@@ -35,7 +36,7 @@ def plan(settings: Settings, probes: Probes, *, sockets: int, broker: Broker | N
     """Return the suite's processes; `sockets` is how many a process may open, `broker` is None if one runs already."""
     specs = [broker_spec(broker, probes)] if broker else []
     specs += [_worker(role, probes) for role in Role if role is not Role.API]
-    return [*specs, ChildSpec("api", _api(settings, sockets), API, probes.api_is_ready, orphaned=signal.SIGTERM)]
+    return [*specs, ChildSpec("api", _api(settings, sockets), API, probes.api_is_ready)]
 
 
 def broker_spec(broker: Broker, probes: Probes) -> ChildSpec:
