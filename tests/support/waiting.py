@@ -4,12 +4,16 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 from typing import TypeVar
 
 import psutil
 import pytest
 
 T = TypeVar("T")
+FIRST_PORT, PORTS = 10_000, 1_000  # of each of 20 workers of a run, below those that the kernel hands out by itself
+_asked = count()
 
 
 def wait_until(condition: Callable[[], T], timeout: float, step: float = 0.02) -> T:
@@ -23,10 +27,17 @@ def wait_until(condition: Callable[[], T], timeout: float, step: float = 0.02) -
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on and that no other test of this run is given.
+
+    What the kernel hands out, it hands out again before the test's program listens there; and granian lets another one
+    listen beside it (SO_REUSEPORT), so two suites would share their requests.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = FIRST_PORT + worker % 20 * PORTS + (os.getpid() + next(_asked)) % PORTS
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_gone(pid: int) -> bool:
