@@ -55,8 +55,8 @@ class Model:
 
     @property
     def expected(self) -> float | None:
-        """The share of checks that each independently find it available; None where they depend on the time."""
-        if self.kind != "bernoulli" or (self.latency and self.latency.kind != "constant"):
+        """The share of checks that each independently find it available; None where time or time-out decide too."""
+        if self.kind != "bernoulli" or self.latency:
             return None
         return self.p * (1 - self.hang) * (1 - self.malformed)
 
