@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -77,6 +78,12 @@ def connect(url: str, *, timeout: float = 1.0) -> redis.Redis:
         encoding_errors="backslashreplace",  # whatever bytes somebody wrote, reading them raises nothing
         retry=Retry(NoBackoff(), 1),
     )
+
+
+def command(url: str, *words: str, timeout: float = 1.0) -> Any:
+    """Send one command of any kind, and return the answer. Raises StoreUnavailable."""
+    with translated():
+        return connect(url, timeout=timeout).execute_command(*words)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

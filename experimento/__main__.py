@@ -43,6 +43,7 @@ COMMANDS = {  # name: (module, help); the module has a click command called `com
         "experimento.workload.cli_capacity",
         _("Busca la mayor carga con la que aún se cumplen los requisitos."),
     ),
+    "faults": ("experimento.faults.cli_faults", _("Hace fallos a propósito, con carga, y dice qué pasó.")),
     "verify": ("experimento.reconciliation.cli_verify", _("Concilia outbox, libro de registro y archivos.")),
     "dead-letters": (
         "experimento.reconciliation.cli_dead_letters",

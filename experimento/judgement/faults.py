@@ -25,6 +25,8 @@ _WORDS = {
     Kind.READY: _("«{name}» volvió a estar listo {times}"),
     Kind.LOST: _("el broker dejó de contestar {times}"),
     Kind.BACK: _("el broker volvió a contestar {times}"),
+    Kind.INJECTED: _("el experimento hizo el fallo «{name}» {times}"),
+    Kind.UNDONE: _("el experimento deshizo el fallo «{name}» {times}"),
     Kind.NOTED: "{detail} ({times})",
 }
 _ORDER = tuple(_WORDS)

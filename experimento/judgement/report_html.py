@@ -27,8 +27,16 @@ from experimento.runs.latency import END_TO_END, GET, HOPS, PERCENTILES
 from experimento.runs.run_folder import ENDS, FINDINGS
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
-_BAD = (Kind.ENDED, Kind.STOPPED, Kind.KILLED, Kind.GIVEN_UP, Kind.LOST, Kind.NOTED)  # marks of two kinds
-_GOOD = (Kind.READY, Kind.BACK)
+_BAD = (
+    Kind.ENDED,
+    Kind.STOPPED,
+    Kind.KILLED,
+    Kind.GIVEN_UP,
+    Kind.LOST,
+    Kind.INJECTED,
+    Kind.NOTED,
+)  # marks of two kinds
+_GOOD = (Kind.READY, Kind.BACK, Kind.UNDONE)
 _STATES = {Exit.MET: "met", Exit.NOT_MET: "not_met", Exit.INCONCLUSIVE: "inconclusive", Exit.BROKEN: "broken"}
 
 

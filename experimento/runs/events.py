@@ -26,6 +26,8 @@ class Kind(StrEnum):
     GIVEN_UP = "given_up"  # it is in a crash loop
     LOST = "lost"  # the broker no longer answers
     BACK = "back"  # it answers again
+    INJECTED = "injected"  # an experiment does the fault of this name
+    UNDONE = "undone"  # and has undone it
     NOTED = "noted"  # by the monitor, in the words of `detail`: what is known where nobody supervises
 
 
@@ -36,7 +38,7 @@ class Event(NamedTuple):
     """One of them. `at` is microseconds since the epoch, UTC, as every time in a run's folder."""
 
     kind: Kind
-    name: str  # of the process
+    name: str  # of the process, or of the fault
     at: int
     code: int | None = None  # that it ended with; negative: the signal
     detail: str = ""

@@ -49,7 +49,7 @@ _PLAN = {
 _RECORD = {
     "id": str | None,
     "intended": int,
-    **dict.fromkeys(("sent", "done", "code"), int | None),
+    **dict.fromkeys(("sent", "done", "code", "user"), int | None),
     "reason": str | None,
 }
 
@@ -77,6 +77,7 @@ class Record(NamedTuple):
     outcome: Outcome
     code: int | None  # HTTP status, None without an answer
     reason: str | None = None  # why it was not accepted, for a person to read
+    user: int | None = None  # of a closed load: which of its users asked
 
     @property
     def lateness(self) -> int:
@@ -89,10 +90,11 @@ class Record(NamedTuple):
         return None if self.done is None else self.done - self.intended
 
     def to_line(self) -> str:
-        """Return the record as a line of JSON; `reason` is left out when there is none."""
+        """Return the record as a line of JSON; `reason` and `user` are left out when there is none."""
         fields = self._asdict()
-        if self.reason is None:
-            del fields["reason"]
+        for name in ("reason", "user"):
+            if fields[name] is None:
+                del fields[name]
         return json.dumps(fields, ensure_ascii=False) + "\n"
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from comun import files
 from comun.errors import SuiteError
-from comun.ids import from_bytes, requested_at, to_bytes
+from comun.ids import from_bytes, new_id, requested_at, to_bytes
 from comun.language import N_, _
 from comun.ledger_format import LEDGER
 from comun.messages import Status
@@ -78,6 +78,14 @@ def from_ledger(logs_dir: Path, ids: Collection[str]) -> dict[str, Trail]:
             for check_id, status, times in found
             if check_id in wanted
         }
+
+
+def requested_between(logs_dir: Path, start: int, end: int) -> set[str]:
+    """Return the ids that the ledger knows of checks requested meanwhile (microseconds). Raises LedgerUnreadable."""
+    first, last = to_bytes(new_id(start, 0)), to_bytes(new_id(end + 1, 0))
+    with open_ledger(logs_dir) as ledger:
+        rows = ledger.execute("SELECT id FROM checks WHERE id BETWEEN ? AND ?", (first, last))
+        return {from_bytes(raw) for (raw,) in rows}
 
 
 def write(run: Path, trails: Mapping[str, Trail]) -> None:

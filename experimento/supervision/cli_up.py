@@ -22,7 +22,7 @@ from comun.reasons import reason
 from comun.settings import ROOT, Settings, is_configured
 from experimento.exits import Exit
 from experimento.supervision import broker as embedded
-from experimento.supervision import storage, surroundings
+from experimento.supervision import storage, surroundings, undo
 from experimento.supervision.console import Console
 from experimento.supervision.descriptors import sockets_allowed
 from experimento.supervision.paths import shown_path
@@ -49,6 +49,8 @@ LEFTOVERS = 30.0  # seconds that the processes of a killed supervisor have to en
 def command(port: int | None, host: str | None, verbose: bool) -> Exit:
     """Start it, and keep it running."""
     settings = settled(Settings.load(), port, host)
+    for sentence in undo.replay(settings.var_dir):
+        click.echo(sentence)
     lock = claim(settings)
     check_port(settings)
     made_with = surroundings.of_suite(settings)  # before the broker of our own is put into them
@@ -163,6 +165,7 @@ def supervise(
     verbose: bool,
     made_with: Mapping[str, Any] | None = None,
 ) -> Exit:
+    """Keep processes running until Ctrl-C, and return what `up` ends with."""
     logs = settings.var_dir / LOG_DIRECTORY
     console = Console(
         sys.stdout.fileno(),
@@ -205,6 +208,7 @@ def _besides(settings: Settings, logs: Path) -> dict[str, str]:
 
 
 def welcome(settings: Settings, seconds: float) -> str:
+    """Say where to go, once all is ready."""
     url, logs = url_of(settings), settings.logs_dir
     test = f"{_python()} test_monitor.py"
     if url != url_of(Settings()):

@@ -40,6 +40,7 @@ def plan(settings: Settings, probes: Probes, *, sockets: int, broker: Broker | N
 
 
 def broker_spec(broker: Broker, probes: Probes) -> ChildSpec:
+    """Return the broker's row."""
     return ChildSpec("broker", broker.argv, BROKER, probes.broker_answers, orphaned=signal.SIGTERM)
 
 

@@ -93,6 +93,7 @@ def _decode(path: Path, text: str) -> Running:
 
 
 def is_alive(pid: int) -> bool:
+    """Tell whether there is a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

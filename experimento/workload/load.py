@@ -179,7 +179,7 @@ class Generator:
             self._pending[user] = intended  # before the last one is handed over: nothing later overtakes it
             if number and await self._is_stopped_before(intended):
                 return
-            await self._attempt(intended)
+            await self._attempt(intended, user)
             intended = self._clock.now() + next(pauses)
         del self._pending[user]
 
@@ -211,9 +211,9 @@ class Generator:
             timer.cancel()
         return self._stop.is_set()
 
-    async def _attempt(self, intended: int) -> None:
+    async def _attempt(self, intended: int, user: int | None = None) -> None:
         if record := await self._client.attempt(intended, self._clock.now, self._stop.is_set):
-            self._done.append(record)
+            self._done.append(record if user is None else record._replace(user=user))
         else:
             self._unsent += 1
 

@@ -27,6 +27,8 @@ class Event(TypedDict):
     role: NotRequired[str]  # of a restart; empty: the broker's
     how: NotRequired[str]  # of a restart: what the process ended with, where the supervisor saw it
     lasted: NotRequired[float]  # of a fault: for how many seconds the broker was away
+    begins: NotRequired[str]  # of a fault that an experiment does: its name
+    ends: NotRequired[str]
 
 
 def noted(at: float, kind: str, **made_of: str | float) -> Event:
@@ -40,6 +42,10 @@ def said(event: Event) -> str:
     if event["kind"] == "flip":
         before, after = (_(Status[event[side].upper()].text) for side in ("before", "after"))
         return _("El receptor de call center pasó de «{before}» a «{after}»", before=before, after=after)
+    if "begins" in event:
+        return _("Experimento: empieza el fallo «{name}»", name=event["begins"])
+    if "ends" in event:
+        return _("Experimento: termina el fallo «{name}»", name=event["ends"])
     if "lasted" in event:
         return _("El broker no respondió durante {seconds}\u202fs", seconds=count(event["lasted"]))
     if "role" not in event:

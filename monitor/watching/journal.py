@@ -94,7 +94,7 @@ def _event(text: str) -> Event:
         raise ValueError("not a kind of event")
     if event.get("role") and event["role"] not in ROLES:
         raise ValueError("not a role")
-    found |= {name: entries.text(event[name]) for name in ("role", "how") if name in event}
+    found |= {name: entries.text(event[name]) for name in ("role", "how", "begins", "ends") if name in event}
     found |= {name: entries.moment(event[name]) for name in ("lasted",) if name in event}
     return cast(Event, found)
 

@@ -21,7 +21,7 @@ from tests.support.waiting import missing, wait_until
 @pytest.fixture
 def shim(tmp_path: Path) -> Path:
     """The library that makes fdatasync slow."""
-    return library("slow_fdatasync", tmp_path)
+    return library("slow_disk", tmp_path)
 
 
 class Clients:
@@ -50,7 +50,8 @@ class Clients:
 def test_what_was_accepted_on_a_slow_disk_is_there_after_kill_9(
     tmp_path: Path, shim: Path, fsync: str, rounds: int
 ) -> None:
-    mark = tmp_path / "mark"
+    delay = tmp_path / "delay"
+    delay.write_text("1500")  # milliseconds
     var_dir = tmp_path / "var"
     var_dir.mkdir(mode=0o700)
     try:
@@ -59,14 +60,14 @@ def test_what_was_accepted_on_a_slow_disk_is_there_after_kill_9(
         missing(str(exc))
         raise
     try:
-        broker.start(LD_PRELOAD=str(shim), SLOW_MARK=str(mark))
+        broker.start(LD_PRELOAD=str(shim), SLOW_DISK=str(delay))
+        assert shim.name in Path(f"/proc/{broker.pid}/maps").read_text()  # the disk is slow indeed
         clients = Clients(broker.url)
         try:
             wait_until(lambda: len(clients.accepted) > rounds * 20, timeout=40)
         finally:
             broker.kill()
             clients.join()
-        assert mark.exists()  # the disk was slow indeed
         broker.start()
         assert set(clients.accepted) <= set(Outbox(broker.client).all_ids())
     finally:

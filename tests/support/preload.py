@@ -1,22 +1,18 @@
 """Libraries that are preloaded into the suite's processes to make the machine hostile."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from experimento.faults import places
 from tests.support.waiting import missing
 
 
 def library(name: str, directory: Path) -> Path:
-    """Compile `tests/support/<name>.c` into a directory; skip where that cannot be."""
-    compiler = shutil.which("gcc")
-    if sys.platform != "linux" or compiler is None:
+    """Compile `experimento/faults/preload/<name>.c` into a directory; skip where that cannot be."""
+    if sys.platform != "linux" or shutil.which("gcc") is None:
         missing(f"{name} needs gcc and LD_PRELOAD")
-    made = directory / f"{name}.so"
-    source = Path(__file__).with_name(f"{name}.c")
-    subprocess.run([str(compiler), "-shared", "-fPIC", "-o", str(made), str(source)], check=True)
-    return made
+    return places.library(name, directory)
 
 
 class WallClock:

@@ -132,7 +132,7 @@ def test_the_way_of_a_check_is_at_the_top_of_the_monitor_and_knows_neither_watch
     assert upward == []
 
 
-FLOORS = ("runs", "supervision", "reconciliation", "judgement", "workload")  # each may import those before it
+FLOORS = ("runs", "supervision", "reconciliation", "judgement", "workload", "faults")  # each may import those before it
 
 
 def test_no_package_of_the_experiment_imports_one_above_it(modules: list[Module]) -> None:

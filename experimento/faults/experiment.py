@@ -1,0 +1,93 @@
+"""A fault as an experiment of Chaos Toolkit: steady before, load all the time, inject, undo, steady after. Pure.
+
+The format: https://chaostoolkit.org/reference/api/experiment/. `chaos run` plays the same document.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from experimento.faults.catalogue import Fault
+
+ACTIONS = "experimento.faults.actions"
+INJECT, END = "inject", "undo"  # names of activities whose output says when
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is put on the suite meanwhile."""
+
+    threads: int = 100
+    pause: float = 0.25  # seconds, on average
+    seconds: float = 24.0  # from its start to its end, if every request is answered at once
+    before: float = 7.0  # seconds of it before the fault
+
+    @property
+    def requests(self) -> int:
+        """How many each thread makes."""
+        return max(1, round(self.seconds / self.pause))
+
+
+def experiment(fault: Fault, load: Load, out: str) -> dict[str, Any]:
+    """Return the document; the load's run goes below the folder `out`."""
+    told = f"{out}/folder"
+    steady = _activity("probe", "every process is ready and nothing is in flight", "steady")
+    inject = _activity("action", INJECT, "inject", fault=fault.name)
+    undo = _activity("action", END, "end", fault=fault.name)
+    return {
+        "title": fault.name,
+        "description": fault.title,
+        "steady-state-hypothesis": {"title": "the suite is as it should be", "probes": [{**steady, "tolerance": True}]},
+        "method": [
+            {
+                **_activity("action", "load", "load", threads=load.threads, requests_each=load.requests,
+                            pause=load.pause, out=out, told=told),
+                "background": True,
+            },
+            _activity("probe", "the load runs", "loading", seconds=load.before, told=told),
+            {**inject, "pauses": {"after": fault.lasts}},
+            undo,
+        ],
+        "rollbacks": [undo],
+    }  # fmt: skip
+
+
+def moments(journal: Mapping[str, Any]) -> tuple[int, int]:
+    """Return when the fault began and ended (microseconds). Raises LookupError or TypeError if it did not."""
+    outputs = {run["activity"]["name"]: run["output"] for run in journal["run"] if run["status"] == "succeeded"}
+    return int(outputs[INJECT]["at"]), int(outputs[END]["at"])
+
+
+def failed(journal: Mapping[str, Any]) -> list[str]:
+    """Say what of an experiment did not happen; empty if all did.
+
+    The engine's own status is not enough: it calls an experiment completed that it never began, because the steady
+    state was out of tolerance, and goes on after an action that failed.
+    """
+    runs = journal.get("run") or []
+    troubles = [
+        f"{run['activity']['name']}: {_last_line(run.get('exception'))}" for run in runs if run["status"] != "succeeded"
+    ]
+    if not runs:
+        before = (journal.get("steady_states") or {}).get("before") or {}
+        troubles += [
+            f"{probe['activity']['name']}: {_last_line(probe.get('exception')) or probe.get('output')}"
+            for probe in before.get("probes") or []
+        ] or [str(journal.get("status"))]
+    return troubles
+
+
+def is_steady_after(journal: Mapping[str, Any]) -> bool:
+    """Tell whether the suite was as it should be at the end."""
+    after = (journal.get("steady_states") or {}).get("after") or {}
+    return bool(after.get("steady_state_met"))
+
+
+def _activity(kind: str, name: str, function: str, **arguments: Any) -> dict[str, Any]:
+    provider = {"type": "python", "module": ACTIONS, "func": function, "arguments": arguments}
+    return {"type": kind, "name": name, "provider": provider}
+
+
+def _last_line(trace: Any) -> str:
+    lines = [line.strip() for line in (trace if isinstance(trace, list) else str(trace or "").splitlines())]
+    return next((line for line in reversed(lines) if line), "")
