@@ -42,6 +42,7 @@ FULL = 256 * 1024 * 1024  # bytes: a disk that takes more is not one that was ma
 _JUDGED = (Exit.MET, Exit.NOT_MET, Exit.INCONCLUSIVE, Exit.BROKEN)  # what a load that was put on ends with
 _held: list[socket.socket] = []
 _bursts: list[subprocess.Popen[bytes]] = []
+_going_on: set[str] = set()  # faults that have begun and not ended
 
 
 class Target:
@@ -107,7 +108,8 @@ def load(threads: int, requests_each: int, pause: float, out: str, told: str) ->
     """Put a load on from start to end, and return its exit code. Raises SuiteError if there was none."""
     words = ["--threads", threads, "--requests", requests_each, "--pause", pause, "--out", out, "--folder-in", told]
     words += ["--name", "faults", "--url", f"{_suite(Settings.load()).url}/status"]
-    code = subprocess.run(_experiment("load", *words), cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    with _started(_experiment("load", *words)) as process:
+        code = process.wait()
     if code not in _JUDGED:
         raise SuiteError(_("La carga ha terminado con el código {code}.", code=code))
     return code
@@ -116,6 +118,7 @@ def load(threads: int, requests_each: int, pause: float, out: str, told: str) ->
 def inject(fault: str) -> dict[str, int]:
     """Do a fault and return when, in microseconds since the epoch. Raises SuiteError."""
     row, target = FAULTS[fault], Target(fault)
+    _going_on.add(fault)
     marks.begins(target.suite.broker_url, target.settings.var_dir, fault)
     at = Clock().now()
     _ACTIONS[row.action](target, **row.arguments)
@@ -123,12 +126,14 @@ def inject(fault: str) -> dict[str, int]:
 
 
 def end(fault: str) -> dict[str, int]:
-    """Undo a fault and return when, in microseconds since the epoch."""
+    """Undo a fault and return when, in microseconds since the epoch; as a rollback it comes a second time."""
     settings = Settings.load()
     undo.replay(settings.var_dir, fault)
     _let_go()
     at = Clock().now()
-    marks.ends(_suite(settings).broker_url, settings.var_dir, fault)
+    if fault in _going_on:
+        _going_on.remove(fault)
+        marks.ends(_suite(settings).broker_url, settings.var_dir, fault)
     return {"at": at}
 
 
@@ -162,6 +167,16 @@ def _has_records(folder: Path) -> bool:
 
 def _experiment(*words: object) -> list[str]:
     return [sys.executable, "-m", "experimento", *map(str, words)]
+
+
+def _started(argv: list[str]) -> subprocess.Popen[bytes]:
+    """Start a load that ends when this process is killed."""
+    return subprocess.Popen(
+        argv,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=ending_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509 - it only calls the kernel
+    )
 
 
 def _nothing(_target: Target) -> None:
@@ -261,16 +276,7 @@ def _overload(target: Target, rate: int) -> None:
     out = target.settings.var_dir / undo.FOLDER / "burst"
     words = ("--rate", f"{rate}/s", "--duration", "60s", "--out", out, "--name", "burst", "--settle", "0s")
     url = f"{target.suite.url}/status"
-    _bursts.append(
-        subprocess.Popen(
-            _experiment("load", *words, "--url", url),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=ending_with(os.getpid(), signal.SIGTERM),  # noqa: PLW1509 - it only calls the kernel
-        )
-    )
+    _bursts.append(_started(_experiment("load", *words, "--url", url)))
 
 
 def _hold_connections(target: Target, count: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from comun.figures import count
 from comun.language import _
 
 PROCESSES = ("api", "monitor", "platform", "callcenter", "logs")
@@ -109,7 +110,13 @@ def _of_disks_and_clocks() -> Iterator[Fault]:
 
 
 def _of_clients() -> Iterator[Fault]:
-    yield Fault("api-overload", _("1.500 peticiones/s más, 5 s"), "overload", {"rate": 1_500}, excuse=_REFUSES)
+    yield Fault(
+        "api-overload",
+        _("{rate} peticiones/s más, 5 s", rate=count(1_500)),
+        "overload",
+        {"rate": 1_500},
+        excuse=_REFUSES,
+    )
     yield Fault("api-connections", _("500 conexiones abiertas que no piden nada, 5 s"), "hold_connections",
                 {"count": 500})  # fmt: skip
 

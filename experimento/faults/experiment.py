@@ -20,7 +20,11 @@ class Load:
     threads: int = 100
     pause: float = 0.25  # seconds, on average
     seconds: float = 24.0  # from its start to its end, if every request is answered at once
-    before: float = 7.0  # seconds of it before the fault
+
+    @property
+    def before(self) -> float:
+        """Seconds of it before the fault."""
+        return round(0.3 * self.seconds, 1)
 
     @property
     def requests(self) -> int:

@@ -82,7 +82,7 @@ def play(fault: Fault, load: Load, sandbox: Sandbox, folder: Path) -> Played:
     try:
         engine.wait()
     except KeyboardInterrupt:
-        engine.kill()
+        os.killpg(engine.pid, signal.SIGKILL)  # and the load with it
         engine.wait()
         undo.replay(sandbox.var_dir)
         raise

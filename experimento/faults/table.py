@@ -21,7 +21,7 @@ _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _SLOTS = 200  # bars of a timeline
 _WIDTH, _HEIGHT = 1_000, 60  # of its picture
 SHORTFALLS = {
-    "accounting": _("la contabilidad no cuadra"),
+    "accounting": _("la contabilidad no cuadra ({lost} perdidas, {duplicated} duplicadas)"),
     "service": _("el servicio baja de {share}"),
     "recovery": _("tarda en recuperarse"),
     "steady": _("al final no está como antes"),
@@ -60,12 +60,13 @@ def phase(part: Phase) -> str:
 
 def verdict(played: Played) -> str:
     """Say whether everything that had to hold did; why not, or why less was asked."""
-    if played.result is None:
+    if (found := played.result) is None:
         return _("no se pudo hacer: {why}", why=clean("; ".join(played.failed), 200))
     if wrong := played.shortfalls:
-        said = "; ".join(_(SHORTFALLS[name], share=percent(SERVICE)) for name in wrong)
+        told = {"share": percent(SERVICE), "lost": count(found.lost), "duplicated": count(found.duplicated)}
+        said = "; ".join(_(SHORTFALLS[name], **told) for name in wrong)
         return said if "accounting" in wrong else _("no cumple: {why}", why=said)
-    if (played.result.whole.service.ratio or 0) < SERVICE:
+    if (found.whole.service.ratio or 0) < SERVICE:
         return _("cumple; el servicio baja porque {why}", why=played.fault.excuse)
     return _("cumple")
 

@@ -131,10 +131,11 @@ _DOING: Mapping[str, Callable[[Step], None]] = {
 def _born(pid: int) -> str | None:
     """Return what tells a process from a later one with its number (proc(5), field 22); None if it is gone.
 
-    Where there is no /proc, the number itself has to do.
+    One that was killed and that nobody has asked for is gone too. Where there is no /proc, the number has to do.
     """
     with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()[19]
+        state, *fields = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
+        return None if state in "ZX" else fields[18]
     if Path("/proc/self/stat").exists():
         return None
     with suppress(ProcessLookupError, PermissionError):
