@@ -53,7 +53,8 @@ def follow_one_check(directory: Path) -> tuple[str, list[Step]]:
     """
     os.environ |= {"TRACED_ROOT": str(ROOT), "TRACED_INTO": str(directory)}
     broker = BrokerProcess(embedded.prepare(directory))
-    settings = Settings(broker_url=broker.url, logs_dir=directory, monitor_port=free_port())
+    # Nobody sends it again, however slow the machine: a second coming passes other functions.
+    settings = Settings(broker_url=broker.url, logs_dir=directory, monitor_port=free_port(), resend_grace=60.0)
     broker.start()
     try:
         with workers(settings, *APPS, output=directory, path=TRACER), _api(settings) as url:
