@@ -65,7 +65,14 @@ def replay(var_dir: Path, own: str = "") -> list[str]:
 
     What cannot be undone is gone with what it was done to: its file goes too.
     """
-    found = sorted((var_dir / FOLDER).rglob(_PATTERN)) if (var_dir / FOLDER).is_dir() else []
+    folder = var_dir / FOLDER
+    try:
+        files.check_directory(folder)  # who may write there could have this user run anything
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        return [f"{files.in_words(exc)}."]
+    found = sorted(folder.rglob(_PATTERN))
     return [sentence for path in found for sentence in _replay_file(path, own)]
 
 

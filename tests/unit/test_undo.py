@@ -81,6 +81,14 @@ def test_a_file_that_says_nothing_is_told_and_stops_nobody(tmp_path: Path, text:
     assert "Se ha deshecho el fallo «one»." in said
 
 
+def test_nothing_is_played_from_a_folder_that_others_can_write_to(tmp_path: Path) -> None:
+    undo.keep(tmp_path, "one", [undo.write(tmp_path / "bent", "0")])
+    (tmp_path / undo.FOLDER).chmod(0o777)
+    (said,) = undo.replay(tmp_path, "one")
+    assert "chmod go-w" in said
+    assert not (tmp_path / "bent").exists()
+
+
 def test_what_cannot_be_undone_is_told_once(tmp_path: Path) -> None:
     steps = [undo.run("false"), undo.command("redis://127.0.0.1:1/0", "PING"), {"do": "fly"}]
     path = undo.keep(tmp_path, "one", steps)
