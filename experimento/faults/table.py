@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from comun.figures import count, percent
+from comun.figures import THIN, count, decimal, percent
 from comun.language import _, current
 from comun.text import clean
 from experimento.exits import Exit
@@ -44,7 +44,7 @@ def row(played: Played) -> list[str]:
         return [name, *["—"] * 9, verdict(played)]
     figures = [count(number) for number in (found.accepted, found.lost, found.duplicated, found.unknown)]
     phases = [phase(part) for part in (found.before, found.during, found.after)]
-    return [name, *phases, *figures, duration(found.outage), duration(found.recovery), verdict(played)]
+    return [name, *phases, *figures, duration(found.outage), _time(found.recovery), verdict(played)]
 
 
 def phase(part: Phase) -> str:
@@ -52,10 +52,16 @@ def phase(part: Phase) -> str:
     found = part.service
     if found.ratio is None:
         return "—"
+    if found.good == found.total:
+        return percent(1.0)  # then every moment was served too
     text = percent(found.ratio)
-    if found.bounded and found.good < found.total:
+    if found.bounded:
         text += f" ({percent(found.interval.low)}–{percent(found.interval.high)})"
     return text if part.by_time is None else _("{served}; por tiempo {share}", served=text, share=percent(part.by_time))
+
+
+def _time(microseconds: int | None) -> str:
+    return duration(microseconds) if microseconds else "—" if microseconds is None else f"0{THIN}s"
 
 
 def verdict(played: Played) -> str:
@@ -103,7 +109,7 @@ def as_page(all_played: Sequence[Played], load: Load, made: str) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals.update(_=_, language=current())
+    environment.globals.update(_=_, language=current(), decimal=decimal)
     return environment.get_template("faults.html").render(
         titles=titles(),
         rows=[(played, row(played), timeline(played)) for played in all_played],
