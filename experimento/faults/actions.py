@@ -21,6 +21,7 @@ from comun import files, receptor_choice, store
 from comun.clock import Clock
 from comun.errors import StoreUnavailable, SuiteError
 from comun.language import _
+from comun.messages import QUEUES
 from comun.outbox import Outbox
 from comun.receptor_model import Model, parse
 from comun.settings import ROOT, Settings
@@ -151,7 +152,8 @@ def _is_steady(suite: Running, settings: Settings) -> bool:
     try:
         answered = requests.get(f"{suite.url}/status?wait=2", headers=_bearer(settings), timeout=5).ok
         with store.translated():
-            return answered and Outbox(store.connect(suite.broker_url)).size() == 0
+            client = store.connect(suite.broker_url)
+            return answered and Outbox(client).size() == 0 and not any(client.llen(queue) for queue in QUEUES)
     except (requests.RequestException, StoreUnavailable):
         return False
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ from comun.settings import Settings
 from experimento.exits import Exit
 from experimento.faults import places, table
 from experimento.faults.catalogue import FAULTS, Fault, Place
-from experimento.faults.experiment import Load, experiment
+from experimento.faults.experiment import STOCK_PAUSE, Load, experiment
 from experimento.faults.places import Sandbox, sandbox
 from experimento.faults.play import Played, interruptible, needs, play
 from experimento.runs import records
@@ -62,8 +63,9 @@ def _load_options(function: Callable[..., Any]) -> Callable[..., Any]:
     usual = Load()
     seconds = click.option("--seconds", type=options.Seconds(10, 3_600), default=f"{usual.seconds:g}s",
                            show_default=True, help=_("Lo que dura la carga de cada fallo."))  # fmt: skip
-    pause = click.option("--pause", type=options.Seconds(0.01, 60), default=f"{usual.pause:g}s", show_default=True,
-                         help=_("Pausa media entre dos peticiones de un hilo."))  # fmt: skip
+    told = _("Pausa media entre dos peticiones de un hilo; por omisión, {pause}, y con --stock {stock}.",
+             pause=f"{decimal(usual.pause, 2)} s", stock=f"{decimal(STOCK_PAUSE, 0)} s")  # fmt: skip
+    pause = click.option("--pause", type=options.Seconds(0.01, 60), help=told)
     for option in (options.out, seconds, pause, options.threads(default=usual.threads)):
         function = option(function)
     return function
@@ -91,10 +93,10 @@ def list_command() -> Exit:
                  help=_("Escribe un fallo como experimento de Chaos Toolkit, para «chaos run»."))  # fmt: skip
 @click.argument("name", metavar=_("NOMBRE"))
 @_load_options
-def show_command(name: str, threads: int, pause: float, seconds: float, out: Path) -> Exit:
+def show_command(name: str, threads: int, pause: float | None, seconds: float, out: Path) -> Exit:
     """Write its document."""
     folder = (out / f"faults-{name}").resolve()
-    document = experiment(_known(name), Load(threads, pause, seconds), str(folder))
+    document = experiment(_known(name), _load(threads, pause, seconds), str(folder))
     click.echo(json.dumps(document, ensure_ascii=False, indent=1))
     return Exit.MET
 
@@ -115,7 +117,7 @@ def run_command(
     stock: bool,
     late: bool,
     threads: int,
-    pause: float,
+    pause: float | None,
     seconds: float,
     out: Path,
 ) -> Exit:
@@ -132,14 +134,16 @@ def run_command(
             raise needs(fault, why)
     if here and stock:
         raise click.UsageError(_("--here y --stock no van juntas."))
-    return _do(chosen, Load(threads, pause, seconds), out, here=here, program=_program(stock=stock, late=late))
+    return _do(
+        chosen, _load(threads, pause, seconds, stock=stock), out, here=here, program=_program(stock=stock, late=late)
+    )
 
 
 @command.command("suite", options_metavar=_("[OPCIONES]"),
                  help=_("Hace todos los fallos que se pueden hacer aquí: unos 20 minutos."))  # fmt: skip
 @_stock_options
 @_load_options
-def suite_command(*, stock: bool, late: bool, threads: int, pause: float, seconds: float, out: Path) -> Exit:
+def suite_command(*, stock: bool, late: bool, threads: int, pause: float | None, seconds: float, out: Path) -> Exit:
     """Do all of them."""
     lacking = {place: places.missing(place) for place in Place}
     wanted = [fault for fault in FAULTS.values() if fault.of_any or not stock]
@@ -147,7 +151,12 @@ def suite_command(*, stock: bool, late: bool, threads: int, pause: float, second
         if lacking[fault.place]:
             click.echo(_("Se omite «{name}»: {why}.", name=fault.name, why=lacking[fault.place]))
     chosen = [fault for fault in wanted if not lacking[fault.place]]
-    return _do(chosen, Load(threads, pause, seconds), out, program=_program(stock=stock, late=late))
+    return _do(chosen, _load(threads, pause, seconds, stock=stock), out, program=_program(stock=stock, late=late))
+
+
+def _load(threads: int, pause: float | None, seconds: float, *, stock: bool = False) -> Load:
+    usual = STOCK_PAUSE if stock else Load().pause
+    return Load(threads, usual if pause is None else pause, seconds)
 
 
 def _program(*, stock: bool, late: bool) -> tuple[str, ...]:
@@ -223,7 +232,7 @@ def _tell(played: Played) -> None:
 
 
 def _keep(done: Sequence[Played], load: Load, folder: Path) -> None:
-    made = " ".join(("python -m experimento faults run", *(played.fault.name for played in done)))
+    made = " ".join(("python -m experimento", *sys.argv[1:]))
     files.replace(folder / "faults.md", table.as_markdown(done))
     files.replace(folder / "faults.html", table.as_page(done, load, made))
     records.write_document(folder / "faults.json", {"faults": [table.as_document(played) for played in done]})

@@ -13,6 +13,9 @@ ACTIONS = "experimento.faults.actions"
 INJECT, END = "inject", "undo"  # names of activities whose output says when
 
 
+STOCK_PAUSE = 2.0  # seconds: Celery as it comes takes some 80 checks a second, which 100 users ask for with this
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What is put on the suite meanwhile."""

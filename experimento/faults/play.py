@@ -100,7 +100,7 @@ def _measured(fault: Fault, journal: Mapping[str, Any], sandbox: Sandbox, folder
     injected, undone = moments(journal)
     run = run_folder.read(Path(files.read_text(folder / "folder")))
     if (sandbox.settings.logs_dir / ANSWERS).exists():
-        run, unknown = stock_evidence.reconciled(run, sandbox.settings.logs_dir / ANSWERS)
+        run, unknown = stock_evidence.reconciled(run, sandbox.settings.logs_dir / ANSWERS, sandbox.suite().broker_url)
     else:
         run = _put_right(run)
         unknown = _unknown(run, sandbox) if run.reconciled else 0

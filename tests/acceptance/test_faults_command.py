@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
 
 from experimento.supervision import undo
 from tests.acceptance.conftest import OURS, ROOT, Suite
@@ -129,8 +130,9 @@ def test_a_plain_chaos_run_plays_the_same_document(suite: Suite, tmp_path: Path)
 def test_the_panel_and_the_report_say_which_fault_it_was(suite: Suite, tmp_path: Path) -> None:
     done = suite.run("faults", "run", "receptor-down", "--here", "--out", str(tmp_path / "out"), *SHORT)
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    texts = [json.loads(entry)["text"] for entry in suite.store().lrange("suite:events", 0, -1)]
-    assert texts.count("receptor-down") == 2
+    events = requests.get(f"{suite.url}/api/state", timeout=10).json()["events"]
+    texts = [event["text"] for event in events if event["kind"] == "fault"]
+    assert texts == [f"Experimento: {what} el fallo «receptor-down»" for what in ("termina", "empieza")]
     (report,) = (tmp_path / "out").glob("*/receptor-down/*-faults/report.html")
     assert "hizo el fallo «receptor-down»" in report.read_text()
 
