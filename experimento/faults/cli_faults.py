@@ -63,8 +63,11 @@ def _load_options(function: Callable[..., Any]) -> Callable[..., Any]:
     usual = Load()
     seconds = click.option("--seconds", type=options.Seconds(10, 3_600), default=f"{usual.seconds:g}s",
                            show_default=True, help=_("Lo que dura la carga de cada fallo."))  # fmt: skip
-    told = _("Pausa media entre dos peticiones de un hilo; por omisión, {pause}, y con --stock {stock}.",
-             pause=f"{decimal(usual.pause, 2)} s", stock=f"{decimal(STOCK_PAUSE, 0)} s")  # fmt: skip
+    shown = {"pause": decimal(usual.pause, 2), "stock": decimal(STOCK_PAUSE, 0)}
+    told = _(
+        "Pausa media entre dos peticiones de un hilo; por omisión, {pause}\u202fs, y con --stock {stock}\u202fs.",
+        **shown,
+    )
     pause = click.option("--pause", type=options.Seconds(0.01, 60), help=told)
     for option in (options.out, seconds, pause, options.threads(default=usual.threads)):
         function = option(function)

@@ -45,6 +45,7 @@ class Result:
     accepted: int
     lost: int
     duplicated: int
+    held: int  # accepted, and still in flight when no more answers came
     unknown: int  # checks that were made for requests whose client never learned of it
     outage: int  # the longest time that one client waited from a first request to one that was accepted
     recovery: int | None  # from the end of the fault until the service is back and the backlog gone; None: it was not
@@ -73,6 +74,7 @@ def result(fault: Fault, run: Run, injected: int, undone: int, *, unknown: int, 
         accepted=int(measures.accepted.sum()),
         lost=_found(found, "lost") + int(found.get("lost_checks") or 0),
         duplicated=_found(found, "duplicated"),
+        held=int(found.get("in_flight") or 0),
         unknown=unknown,
         outage=longest_outage(run.records),
         recovery=recovery(measures, injected, undone),
@@ -81,11 +83,12 @@ def result(fault: Fault, run: Run, injected: int, undone: int, *, unknown: int, 
 
 
 def shortfalls(fault: Fault, found: Result) -> list[str]:
-    """Name what a fault was not allowed to do and did: `accounting`, `service`, `recovery`, `steady`."""
+    """Name what a fault was not allowed to do and did: `accounting`, `held`, `service`, `recovery`, `steady`."""
     slow = found.recovery is None or found.recovery > fault.recovers * 1e6
     served = found.whole.service.ratio or 0.0
     wrong = {
         "accounting": found.broken,
+        "held": bool(found.held),
         "service": served < SERVICE and not fault.excuse,
         "recovery": slow,
         "steady": not found.steady,

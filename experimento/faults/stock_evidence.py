@@ -30,7 +30,8 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def reconciled(run: Run, path: Path, broker_url: str) -> tuple[Run, int]:
     """Return the run with what its answers say, and how many of them belong to no accepted request.
 
-    An accepted check without an answer is lost unless a message still holds it, one with two answers is duplicated.
+    An accepted check without an answer is lost unless a message holds it, one with two answers is duplicated. What a
+    killed worker had taken stands in a message too, for an hour (kombu's visibility timeout).
     Waits until no more answers come. Raises StoreUnavailable.
     """
     client = store.connect(broker_url)
@@ -44,11 +45,12 @@ def reconciled(run: Run, path: Path, broker_url: str) -> tuple[Run, int]:
     accepted = {each.id for each in run.records if each.outcome is Outcome.ACCEPTED and each.id}
     start, end = run.records[0].intended, max(each.done or each.intended for each in run.records)
     unknown = sum(start <= requested_at(check_id) <= end for check_id in times.keys() - accepted)
-    lost = accepted - times.keys() - _held(_messages(client))
+    missing = accepted - times.keys()
+    held = missing & _held(_messages(client))
     repeated = sum(times[check_id] - 1 for check_id in accepted & times.keys())
-    counts = {"lost": len(lost), "duplicated": repeated}
-    reconciliation = {kind: {"count": count, "samples": []} for kind, count in counts.items()}
-    return replace(run, trails=found, reconciliation=reconciliation), unknown
+    counts = {"lost": len(missing - held), "duplicated": repeated}
+    findings = {kind: {"count": count, "samples": []} for kind, count in counts.items()}
+    return replace(run, trails=found, reconciliation={**findings, "in_flight": len(held)}), unknown
 
 
 def _wait_until_still(path: Path, client: redis.Redis) -> None:
@@ -57,7 +59,7 @@ def _wait_until_still(path: Path, client: redis.Redis) -> None:
     before: tuple[int, int] = (-1, -1)
     while time.monotonic() - since < _STILL and time.monotonic() - began < _LONGEST:
         with store.translated():
-            waiting = sum(cast(int, client.llen(queue)) for queue in QUEUES)
+            waiting = sum([int(client.llen(queue)) for queue in QUEUES])
         if (now := (path.stat().st_size, waiting)) != before:
             since, before = time.monotonic(), now
         time.sleep(0.1)

@@ -22,6 +22,7 @@ _SLOTS = 200  # bars of a timeline
 _WIDTH, _HEIGHT = 1_000, 60  # of its picture
 SHORTFALLS = {
     "accounting": _("la contabilidad no cuadra ({lost} perdidas, {duplicated} duplicadas)"),
+    "held": _("{held} siguen sin respuesta"),
     "service": _("el servicio baja de {share}"),
     "recovery": _("tarda en recuperarse"),
     "steady": _("al final no está como antes"),
@@ -69,7 +70,8 @@ def verdict(played: Played) -> str:
     if (found := played.result) is None:
         return _("no se pudo hacer: {why}", why=clean("; ".join(played.failed), 200))
     if wrong := played.shortfalls:
-        told = {"share": percent(SERVICE), "lost": count(found.lost), "duplicated": count(found.duplicated)}
+        told = {"share": percent(SERVICE), "lost": count(found.lost), "duplicated": count(found.duplicated),
+                "held": count(found.held)}  # fmt: skip
         said = "; ".join(_(SHORTFALLS[name], **told) for name in wrong)
         return said if "accounting" in wrong else _("no cumple: {why}", why=said)
     if (found.whole.service.ratio or 0) < SERVICE:
@@ -149,7 +151,7 @@ def timeline(played: Played) -> Mapping[str, Any] | None:
 
 def _figures(found: Result) -> dict[str, Any]:
     parts = {name: getattr(found, name) for name in ("before", "during", "after", "whole")}
-    names = ("injected", "undone", "accepted", "lost", "duplicated", "unknown", "outage", "recovery", "steady")
+    names = ("injected", "undone", "accepted", "lost", "duplicated", "held", "unknown", "outage", "recovery", "steady")
     return {name: getattr(found, name) for name in names} | {
         name: {
             "good": part.service.good,

@@ -113,6 +113,13 @@ def test_what_is_lost_or_there_twice_breaks_the_accounting_whatever_else_holds()
     assert "la contabilidad no cuadra" in table.as_markdown([played])
 
 
+def test_a_check_that_nobody_has_answered_in_the_end_is_neither_lost_nor_met() -> None:
+    run = run_of([record(at, user) for at, user in every_quarter()])
+    found, wrong = judged(replace(run, reconciliation={"in_flight": 2}))
+    assert (found.held, wrong) == (2, ["held"])
+    assert "2 siguen sin respuesta" in table.verdict(Played(FAULTS["platform-pause"], run, found))
+
+
 def test_one_clients_outage_is_not_the_sum_of_two_clients() -> None:
     made = [record(START, 1), record(START + SECOND, 1, Outcome.FAILED), record(START + 3 * SECOND, 1)]
     made += [record(START + 2 * SECOND, 2, Outcome.FAILED), record(START + 4 * SECOND, 2)]
