@@ -3,13 +3,16 @@
 The format: https://chaostoolkit.org/reference/api/experiment/. `chaos run` plays the same document.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comun.language import _
 from experimento.faults.catalogue import Fault
 
 ACTIONS = "experimento.faults.actions"
+_CLASS = re.compile(r"^[\w.]+: ")  # what Python puts before an error's own words
 INJECT, END = "inject", "undo"  # names of activities whose output says when
 
 
@@ -38,20 +41,20 @@ class Load:
 def experiment(fault: Fault, load: Load, out: str) -> dict[str, Any]:
     """Return the document; the load's run goes below the folder `out`."""
     told = f"{out}/folder"
-    steady = _activity("probe", "every process is ready and nothing is in flight", "steady")
+    steady = _activity("probe", _("todos los procesos listos, y nada en curso"), "steady")
     inject = _activity("action", INJECT, "inject", fault=fault.name)
     undo = _activity("action", END, "end", fault=fault.name)
     return {
         "title": fault.name,
         "description": fault.title,
-        "steady-state-hypothesis": {"title": "the suite is as it should be", "probes": [{**steady, "tolerance": True}]},
+        "steady-state-hypothesis": {"title": _("la suite está como debe"), "probes": [{**steady, "tolerance": True}]},
         "method": [
             {
-                **_activity("action", "load", "load", threads=load.threads, requests_each=load.requests,
+                **_activity("action", _("la carga"), "load", threads=load.threads, requests_each=load.requests,
                             pause=load.pause, out=out, told=told),
                 "background": True,
             },
-            _activity("probe", "the load runs", "loading", seconds=load.before, told=told),
+            _activity("probe", _("la carga ha empezado"), "loading", seconds=load.before, told=told),
             {**inject, "pauses": {"after": fault.lasts}},
             undo,
         ],
@@ -78,7 +81,8 @@ def failed(journal: Mapping[str, Any]) -> list[str]:
     if not runs:
         before = (journal.get("steady_states") or {}).get("before") or {}
         troubles += [
-            f"{probe['activity']['name']}: {_last_line(probe.get('exception')) or probe.get('output')}"
+            _last_line(probe.get("exception"))
+            or _("antes de empezar no se cumplía: {what}", what=probe["activity"]["name"])
             for probe in before.get("probes") or []
         ] or [str(journal.get("status"))]
     return troubles
@@ -97,4 +101,5 @@ def _activity(kind: str, name: str, function: str, **arguments: Any) -> dict[str
 
 def _last_line(trace: Any) -> str:
     lines = [line.strip() for line in (trace if isinstance(trace, list) else str(trace or "").splitlines())]
-    return next((line for line in reversed(lines) if line), "")
+    said = next((line for line in reversed(lines) if line), "")
+    return _CLASS.sub("", said)

@@ -156,13 +156,13 @@ def test_an_experiment_that_the_engine_calls_completed_and_never_began_has_faile
     """Exit 0 and "completed" is what it says when the steady state was out of tolerance before."""
     probe = {"activity": {"name": "steady"}, "status": "succeeded", "output": False, "tolerance_met": False}
     steady = {"before": {"steady_state_met": False, "probes": [probe]}}
-    assert failed(journal(run=[], steady_states=steady)) == ["steady: False"]
+    assert failed(journal(run=[], steady_states=steady)) == ["antes de empezar no se cumplía: steady"]
 
 
 def test_an_action_that_failed_is_told_with_its_reason() -> None:
     runs = journal()["run"]
     runs[1] |= {"status": "failed", "output": None, "exception": ["Traceback", "SuiteError: no está en marcha", ""]}
-    assert failed(journal(run=runs)) == ["inject: SuiteError: no está en marcha"]
+    assert failed(journal(run=runs)) == ["inject: no está en marcha"]
     played = Played(FAULTS[NOTHING], failed=tuple(failed(journal(run=runs))))
     assert table.exit_code([played]) is Exit.UNAVAILABLE
 
