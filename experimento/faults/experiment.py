@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from comun.language import _
+from comun.language import N_, _
 from experimento.faults.catalogue import Fault
 
 ACTIONS = "experimento.faults.actions"
+_UNMET = N_("antes de empezar no se cumplía: {what}")
 _CLASS = re.compile(r"^[\w.]+: ")  # what Python puts before an error's own words
 INJECT, END = "inject", "undo"  # names of activities whose output says when
 
