@@ -13,7 +13,7 @@ SPOKEN := $(firstword $(filter es en,$(foreach each,$(ASKED),$(firstword $(subst
 say = $(if $(filter en,$(SPOKEN)),$(2),$(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit lint bench assets tour catalogues faults lock sbom clean
+.PHONY: help run test test-unit coverage lint bench assets tour catalogues faults lock sbom clean
 
 help: ## Muestra esta lista | Shows this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name es en; do \
@@ -27,6 +27,12 @@ test: venv/.requirements-dev ## Ejecuta todas las pruebas, menos las largas de m
 
 test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: unos segundos, sin broker| Runs the unit tests only: some seconds, no broker
 	@exec $(BIN)/python -m pytest tests/unit
+
+coverage: venv/.requirements-dev ## Ejecuta las pruebas de make test y dice qué líneas no pasa ninguna| Runs the tests of make test and says which lines none of them passes
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -m "not slow" -n $(JOBS) --dist worksteal
+	@$(BIN)/python -m coverage combine --quiet
+	@exec $(BIN)/python -m coverage report
 
 lint: venv/.requirements-dev ## Revisa estilo y tipos: ruff y mypy| Checks style and types: ruff and mypy
 	$(BIN)/ruff check
@@ -56,7 +62,7 @@ sbom: | venv/bin/python ## Escribe sbom.cdx.json: qué paquetes y archivos ajeno
 	$(BIN)/python deploy/sbom.py > sbom.cdx.json
 
 clean: ## Borra venv/ y lo que dejan las herramientas; los datos (var/, runs/, logs.txt) se quedan| Removes venv/ and what the tools leave; the data (var/, runs/, logs.txt) stays
-	rm -rf venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps say which requirements venv/ has; pip runs again only when a file has changed.

@@ -21,7 +21,7 @@ _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _SLOTS = 200  # bars of a timeline
 _WIDTH, _HEIGHT = 1_000, 60  # of its picture
 SHORTFALLS = {
-    "accounting": _("la contabilidad no cuadra ({lost} perdidas, {duplicated} duplicadas)"),
+    "accounting": _("la contabilidad no cuadra (perdidas: {lost}, duplicadas: {duplicated})"),
     "held": _("{held} siguen sin respuesta"),
     "service": _("el servicio baja de {share}"),
     "recovery": _("tarda en recuperarse"),
