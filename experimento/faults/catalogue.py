@@ -51,7 +51,7 @@ class Fault:
 def _of_processes() -> Iterator[Fault]:
     for name in PROCESSES:
         one = "api" if name == "api" else name
-        who = _("un proceso de la API") if name == "api" else f"«{name}»"
+        who = _("un proceso de la API") if name == "api" else _("«{name}»", name=name)
         yield Fault(f"{one}-kill", _("kill -9 a {who}", who=who), "kill", {"process": name}, 0)
         yield Fault(f"{one}-pause", _("{who} en pausa 5 s (SIGSTOP)", who=who), "pause", {"process": name})
         excuse = _NO_API if name == "api" else ""
