@@ -30,9 +30,8 @@ test-unit: venv/.requirements-dev ## Ejecuta solo las pruebas unitarias: unos se
 
 coverage: venv/.requirements-dev ## Ejecuta las pruebas de make test y dice qué líneas no pasa ninguna| Runs the tests of make test and says which lines none of them passes
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -m "not slow" -n $(JOBS) --dist worksteal
-	@$(BIN)/python -m coverage combine --quiet
-	@exec $(BIN)/python -m coverage report
+	@ended=0; $(BIN)/python -m coverage run -m pytest -m "not slow" -n $(JOBS) --dist worksteal || ended=$$?; \
+		$(BIN)/python -m coverage combine --quiet; $(BIN)/python -m coverage report; exit $$ended
 
 lint: venv/.requirements-dev ## Revisa estilo y tipos: ruff y mypy| Checks style and types: ruff and mypy
 	$(BIN)/ruff check
