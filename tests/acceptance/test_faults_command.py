@@ -164,19 +164,9 @@ def test_without_a_suite_it_is_said_how_to_start_one(environment: dict[str, str]
 
 @pytest.mark.slow
 def test_the_stock_system_loses_what_the_suite_does_not(environment: dict[str, str], tmp_path: Path) -> None:
-    done = run(
-        environment,
-        "run",
-        "nothing",
-        "callcenter-kill",
-        "broker-kill",
-        "--stock",
-        "--threads",
-        "50",
-        "--seconds",
-        "15s",
-    )
-    nothing, *killed = table(tmp_path / "runs")
+    names = ("nothing", "callcenter-kill", "platform-kill", "broker-refuse")
+    done = run(environment, "run", *names, "--stock", "--threads", "50", "--pause", "300ms", "--seconds", "15s")
+    nothing, *broken = table(tmp_path / "runs")
     assert (nothing["lost"], nothing["duplicated"], nothing["failed"]) == (0, 0, [])
-    assert sum(row["lost"] for row in killed) > 0
-    assert done.returncode == 3
+    assert sum(row["lost"] + row["held"] for row in broken) > 0  # lost, or in the hands of the dead for an hour
+    assert done.returncode in (1, 3)
