@@ -165,8 +165,8 @@ KILLED_ONCE: dict[str, tuple[Callable[[Suite], None], ...]] = {
 def test_http_availability_stays_at_99_percent_when_something_is_killed_once(suite: Suite, victims: str) -> None:
     """The run's length is part of the requirement: 12 s, with kills at equal distances.
 
-    That is 10,000 requests and more where nothing else goes on, of which each client may lose the one that it had under
-    way at the killed process; how many a busy machine makes is no matter of ours.
+    A machine that makes fewer than 11,000 requests in that time goes on until it has: each client may lose the one that
+    it had under way at the killed process, and no other.
     """
     faults = KILLED_ONCE[victims]
     with Load(suite.url, 100, PAUSE) as load:
@@ -174,9 +174,11 @@ def test_http_availability_stays_at_99_percent_when_something_is_killed_once(sui
             time.sleep(12 / (len(faults) + 1))
             fault(suite)
         time.sleep(12 / (len(faults) + 1))
+        wait_until(lambda: len(load.seen.accepted) > 11_000, timeout=60)
     settle(suite)
     assert victims == "broker" or load.seen.broken > 0
     assert load.seen.refused + load.seen.broken <= 100
+    assert load.seen.availability >= 0.99
     report(f"{victims} kill -9, 100 clients", load.seen, account(suite, load.seen), [])
 
 

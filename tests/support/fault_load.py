@@ -15,6 +15,10 @@ class Seen:
     refused: int = 0
     broken: int = 0  # no answer at all: the check is there once or not at all
 
+    @property
+    def availability(self) -> float:
+        return len(self.accepted) / max(1, len(self.accepted) + self.refused + self.broken)
+
 
 class Load:
     """A context manager: the clients start on entry and have ended on exit; each rests `pause` s after an answer."""
