@@ -213,7 +213,9 @@ def _freeze_writes(target: Target) -> None:
 
 
 def _configure(target: Target, option: str, value: str) -> None:
-    target.undone_by_command("CONFIG", "SET", option, "0")
+    found = target.store("CONFIG", "GET", option)
+    before = found[option] if isinstance(found, dict) else found[1]  # as the protocol's version has it
+    target.undone_by_command("CONFIG", "SET", option, str(before))
     target.store("CONFIG", "SET", option, value)
 
 

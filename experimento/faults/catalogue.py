@@ -1,7 +1,7 @@
 """The table of faults: what is done to whom, for how long, in which surroundings, and what has to hold anyway. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +47,11 @@ class Fault:
         """Whether it can be done to a system that has nothing of ours."""
         return self.action in _OF_ANY
 
+    @property
+    def here(self) -> bool:
+        """Whether it can be done to a suite of somebody's: it needs no surroundings, and all of it can be undone."""
+        return self.place is Place.PLAIN and self.action != "delete_file"
+
 
 def _of_processes() -> Iterator[Fault]:
     for name in PROCESSES:
@@ -81,8 +86,7 @@ def _of_the_link() -> Iterator[Fault]:
     yield fault("latency", _("20 ms más en cada sentido entre la suite y el broker, 5 s"), mode="latency", delay=0.02)
     yield fault("reset", _("cada conexión con el broker cortada con RST, 5 s"), _BUDGET, mode="reset")
     yield fault("blackhole", _("nada pasa entre la suite y el broker, 5 s"), _BUDGET, mode="blackhole")
-    half_open = fault("half-open", _("conexiones con el broker a medio abrir"), lasts=0, mode="half-open")
-    yield replace(half_open, recovers=15.0)  # each connection notices by a time-out of its own, one after another
+    yield fault("half-open", _("conexiones con el broker a medio abrir"), lasts=0, mode="half-open")
     yield fault("cut", _("cada conexión con el broker cortada tras 64 KiB, 5 s"), mode="cut", after=65_536)
     yield Fault("hosts-cut", _("cable cortado 5 s entre la suite y el broker, en dos máquinas"), "cut_cable",
                 place=Place.HOSTS, recovers=BROKER, excuse=_BUDGET)  # fmt: skip

@@ -127,10 +127,8 @@ def run_command(
     """Do them."""
     chosen = [_known(name) for name in names]
     for fault in chosen:
-        if here and fault.place is not Place.PLAIN:
-            raise click.UsageError(
-                _("«{name}» pide una suite propia ({place}): sin --here.", name=fault.name, place=PLACES[fault.place])
-            )
+        if here and not fault.here:
+            raise click.UsageError(_("«{name}» pide una suite propia: sin --here.", name=fault.name))
         if stock and not fault.of_any:
             raise click.UsageError(_("«{name}» no se puede hacer con --stock.", name=fault.name))
         if why := places.missing(fault.place):

@@ -216,6 +216,7 @@ def _started(made: Sandbox, argv: Sequence[str], port: int = 0) -> Iterator[None
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C ends the suite first, which needs its broker for that
         preexec_fn=_with_us(),  # noqa: PLW1509 - it only calls the kernel
     )
     try:

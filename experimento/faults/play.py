@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,9 +129,11 @@ def _put_right(run: Run) -> Run:
 def _unknown(run: Run, sandbox: Sandbox) -> int:
     """Count the checks made meanwhile that no client had accepted, those of a burst left out."""
     known = {each.id for each in run.records if each.outcome is Outcome.ACCEPTED}
-    for path in (sandbox.var_dir / undo.FOLDER / "burst").glob("*/"):
+    burst = sandbox.var_dir / undo.FOLDER / "burst"
+    for path in burst.glob("*/"):
         if not path.is_symlink():
             known |= {each.id for each in records.read(path)}
+    shutil.rmtree(burst, ignore_errors=True)
     start, end = run.records[0].intended, max(each.done or each.intended for each in run.records)
     shifts = (-HOUR, 0, HOUR)  # ids bear the time of the clock that they were made by
     between = [trails.requested_between(sandbox.settings.logs_dir, start + by, end + by) for by in shifts]

@@ -143,6 +143,7 @@ def test_the_panel_and_the_report_say_which_fault_it_was(suite: Suite, tmp_path:
     [
         (("run", "no-such-fault"), "No hay ningún fallo «no-such-fault»"),
         (("run", "link-cut", "--here"), "pide una suite propia"),
+        (("run", "logs-file-deleted", "--here"), "pide una suite propia"),
         (("run", "link-cut", "--stock"), "no se puede hacer con --stock"),
         (("run", "platform-kill", "--acks-late"), "--acks-late solo va con --stock"),
         (("run", "platform-kill", "--stock", "--here"), "--here y --stock no van juntas"),

@@ -184,6 +184,12 @@ def test_a_fault_is_not_of_any_system_when_it_needs_ours() -> None:
     assert not of_any & {"receptor-slow", "link-cut", "clock-back", "api-overload"}
 
 
+def test_what_cannot_be_undone_is_not_done_to_somebodys_suite() -> None:
+    here = {fault.name for fault in FAULTS.values() if fault.here}
+    assert {"platform-kill", "broker-memory", "receptor-down"} <= here
+    assert not here & {"logs-file-deleted", "logs-disk-full", "link-cut", "hosts-cut"}
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_each_row_says_what_is_done_in_words_of_its_own(fault: Fault) -> None:
     assert fault.title
